@@ -18,6 +18,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core'
 import { type EntryKind, VERSION_KINDS_SQL } from '../src/core/sets/entry-kinds.ts'
+import type { ClientTls, RequestOptions } from '../src/core/sets/request-options.ts'
 import type { Scope } from '../src/core/sets/scopes.ts'
 import { SEVERITY_ARRAY, type Status } from '../src/core/sets/statuses.ts'
 import type { StreamKind } from '../src/core/sets/stream-kinds.ts'
@@ -73,10 +74,10 @@ export const streams = weir.table(
     payloadPointer: text().notNull(),
     /** What of a body that isn't JSON becomes the document. */
     select: text().notNull().default(''),
-    /** How its requests prove who sends them, beyond its headers. */
-    auth: jsonb().$type<Record<string, unknown>>(),
+    /** How its requests are sent, beyond its headers: how they sign in, and what becomes of cookies. Null: by default. */
+    auth: jsonb().$type<RequestOptions>(),
     /** A client certificate, and certificate authorities that are trusted for it alone. */
-    tls: jsonb().$type<Record<string, unknown>>(),
+    tls: jsonb().$type<ClientTls>(),
     /** What is sent on its connection. */
     messages: jsonb().$type<Record<string, unknown>>(),
     /** How what is pushed to it is verified and identified. */

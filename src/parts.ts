@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { Archive } from './archive/archive.ts'
 import { Deliverer, type DeliveryTimes } from './channels/deliverer.ts'
 import { Notifier } from './channels/notifier.ts'
@@ -30,6 +31,9 @@ import { storedEvents } from './streams/log/logs.ts'
 import { Fanout } from './streams/recording/fanout.ts'
 import { Recorder } from './streams/recording/recorder.ts'
 import { isShared } from './streams/registry/visibility.ts'
+import { RetryBudget } from './streams/requests/retry-budget.ts'
+import { Tokens } from './streams/requests/tokens.ts'
+import { secretInFile, Vault } from './streams/requests/vault.ts'
 
 export type Parts = ReturnType<typeof buildParts>
 type IngestParts = ReturnType<typeof ingestParts>
@@ -122,14 +126,26 @@ function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): 
       now,
       random,
       hosts: new Hosts(now, random),
+      retries: new RetryBudget(),
+      tokens: new Tokens(now),
+      ...vaultOf(context),
       pulse,
       silences,
     },
     fetch: observation.following(egress.fetch),
     certificateOf: (url) => egress.certificates.of(url),
+    mayBeKept: (url) => egress.mayBeKept(url),
     request: (stream) => requestOf(stream, { url: address.self, token: config.token }),
     storedEvents: (id, eventIds, range) => storedEvents(db, id, eventIds, range),
   })
+}
+
+/** What encrypts kept cookies. With a database elsewhere and without a key, cookies aren't stored. */
+function vaultOf({ config }: Context): { vault?: Vault } {
+  const { cookieKey, databaseUrl, dataDir } = config
+  if (cookieKey !== undefined) return { vault: new Vault(cookieKey) }
+  if (databaseUrl !== undefined) return {}
+  return { vault: new Vault(secretInFile(join(dataDir, 'cookies.key'))) }
 }
 
 /** Notifications: channels and incidents. */

@@ -98,6 +98,15 @@ export const SETTINGS = {
     isSecret: true,
     parse: secret,
   },
+  cookieKey: {
+    key: 'COOKIE_KEY',
+    about:
+      'Encrypts the cookies that streams keep (`cookies: stream`). Default: a key in DATA_DIR; with DATABASE_URL, cookies ' +
+      'are not stored without it, and every process needs the same.',
+    example: 'a-long-random-secret',
+    isSecret: true,
+    parse: secret,
+  },
   streamsPerWorker: {
     key: 'STREAMS_PER_WORKER',
     about: 'Maximum number of streams that one process runs.',

@@ -11,6 +11,7 @@ import {
 } from './addresses.ts'
 import { Certificates, type TlsOptions } from './certificates.ts'
 import { directFetch } from './direct.ts'
+import { KeptConnections } from './kept-connections.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { type Proxies, proxyFor } from './proxies.ts'
 import type { SentRequest } from './request-bytes.ts'
@@ -75,6 +76,7 @@ export class Egress {
   readonly #fetch: EgressFetch
   /** The certificates that hosts presented. */
   readonly certificates: Certificates
+  readonly #kept = new KeptConnections()
 
   constructor(deps: EgressDeps) {
     const { allowHosts, isOpen, lookup = lookupAll, fetch = directFetch, certificates } = deps
@@ -129,6 +131,11 @@ export class Egress {
     )
   }
 
+  /** Whether a request to the URL may be sent on a connection that an earlier one left open. */
+  mayBeKept(url: string): boolean {
+    return this.#kept.mayBeKept(url)
+  }
+
   /**
    * Like the global `fetch`, but only to allowed destinations. Redirects aren't followed: the caller requests their
    * target, which is checked like any other. The response's `url` may contain an address instead of the host.
@@ -140,14 +147,16 @@ export class Egress {
     const manual = { ...init, redirect: 'manual' as const }
     const proxy = this.#proxyFor(place)
     if (proxy !== undefined) return this.#through(proxy, place, manual)
-    if (this.isOpen) return this.#fetch(url.href, withTls(manual, this.certificates.watch(url, true)))
+    if (this.isOpen) return this.#keeping(url, manual)
     const addresses = (await this.resolve(host, port, init.signal ?? undefined)).slice(0, MAX_ADDRESSES)
     const tls = this.certificates.watch(url, false)
     for (const [index, address] of addresses.entries()) {
       try {
         const [at, options] = pinned(url, address, withTls(manual, tls))
         init.onSend?.(at, options as SentRequest)
-        return await this.#fetch(at, options)
+        const response = await this.#fetch(at, options)
+        if (options.keepalive !== false) this.#kept.used(url.href, response)
+        return response
       } catch (error) {
         const isLast = index === addresses.length - 1
         if (isLast || !NO_CONNECTION.has((error as { code?: string }).code ?? '')) throw error
@@ -163,13 +172,18 @@ export class Egress {
   async #through(proxy: string, place: Place, init: Parameters<EgressFetch>[1]): Promise<Response> {
     await this.#checkBeyond(place, init.signal ?? undefined)
     try {
-      return await this.#fetch(place.url.href, {
-        ...withTls(init, this.certificates.watch(place.url, true)),
-        proxy,
-      })
+      return await this.#keeping(place.url, { ...init, proxy })
     } catch (error) {
       throw atProxy(error, proxy)
     }
+  }
+
+  /** A request whose connection other requests may have used before, and may use after it. */
+  async #keeping(url: URL, init: Init): Promise<Response> {
+    const isKept = init.keepalive !== false
+    const response = await this.#fetch(url.href, withTls(init, this.certificates.watch(url, isKept)))
+    if (isKept) this.#kept.used(url.href, response)
+    return response
   }
 
   /**

@@ -27,6 +27,8 @@ export const fetchExactly: EgressFetch = async (text, { method, headers, body, s
     ...{ method: method ?? 'GET', headers: Object.fromEntries(fields), ...(signal && { signal }) },
     ...(tls && {
       ca: tls.ca as string,
+      cert: tls.cert as string,
+      key: tls.key as string,
       checkServerIdentity: tls.checkServerIdentity,
       servername: tls.serverName,
     }),

@@ -42,6 +42,7 @@ const SOURCE: Record<Exclude<UpstreamErrorCode, 'bad_status'>, number> = {
   connection_failed: 70_013,
   host_unknown: 70_014,
   not_allowed: 70_023,
+  auth_failed: 70_401,
   too_large: 70_015,
   bad_content_type: 70_016,
   bad_json: 70_017,

@@ -2,6 +2,7 @@ import { Problem } from '../errors.ts'
 import { changedHeaders, hasSameOrigin } from '../streams/registry/changed-headers.ts'
 import { unique } from '../streams/registry/from-registration.ts'
 import { checkRegistration, type StreamChange } from '../streams/registry/registration.ts'
+import { sameOptions } from '../streams/registry/request-options.ts'
 import { isFields, type JsonObject, revealed } from './fields.ts'
 import type { Known } from './identity.ts'
 
@@ -70,8 +71,9 @@ function differing(known: Known, given: StreamChange): StreamChange {
     ...(given.tags && { tags: unique(given.tags) }),
     ...(given.notify && { notify: unique(given.notify) }),
   }
+  const now: Record<string, unknown> = { ...known, ...sameOptions(known, given) }
   const fields = Object.entries(normal).filter(
-    ([field, value]) => !Bun.deepEquals(value || null, known[field as keyof Known] || null),
+    ([field, value]) => !Bun.deepEquals(value || null, now[field] || null),
   )
   return Object.fromEntries(fields)
 }

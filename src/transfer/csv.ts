@@ -147,13 +147,14 @@ function lineOf(columns: readonly string[], cells: readonly string[], line: numb
 function typed(column: string, cell: string): unknown {
   const word = cell.trim()
   if (LISTS.includes(column as Field)) return listOf(word)
-  if (column === 'retention') return parsed(word)
+  if (OBJECTS.has(column)) return parsed(word)
   if (NUMBERS.includes(column as Field)) return /^\d+$/.test(word) ? Number(word) : word
   if (SWITCHES.has(column)) return BOOLEANS.get(word.toLowerCase()) ?? word
   return column === 'name' || column === 'body' ? text(cell) : text(word)
 }
 
-const SWITCHES: ReadonlySet<string> = new Set<Field>(['resumes', 'start', 'twin'])
+const OBJECTS: ReadonlySet<string> = new Set<Field>(['retention', 'auth', 'tls'])
+const SWITCHES: ReadonlySet<string> = new Set<Field>(['resumes', 'repeatable', 'start', 'twin'])
 const BOOLEANS = new Map([
   ['true', true],
   ['false', false],

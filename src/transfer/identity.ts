@@ -93,9 +93,23 @@ type Comparable = Pick<Stream, 'url' | 'name' | 'method' | 'headers' | 'body' | 
 }
 
 /** A registration as it would be stored, for comparison. */
-export function comparable({ start: _start, twin: _twin, ...said }: Registration): Comparable {
-  const { kind } = said
-  return { ...newStream({ ...said, url: new URL(said.url).href, kind: kind ?? OTHERWISE }), kind }
+export function comparable({
+  url,
+  name,
+  method,
+  headers,
+  body,
+  payloadPointer,
+  kind,
+}: Registration): Comparable {
+  const said = {
+    ...(name !== undefined && { name }),
+    ...(method !== undefined && { method }),
+    ...(headers !== undefined && { headers }),
+    ...(body !== undefined && { body }),
+    ...(payloadPointer !== undefined && { payloadPointer }),
+  }
+  return { ...newStream({ ...said, url: new URL(url).href, kind: kind ?? OTHERWISE }), kind }
 }
 
 /** What distinguishes streams: header names without values, because those may be hidden, and the hash of the body. */

@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { makeCertificate } from '../support/tls.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
 import { exportedList } from '../transfer/client.ts'
 import { cliOf, onTerminal } from './support.ts'
@@ -50,6 +54,28 @@ test('edit declares that an upstream resumes, and takes it back', async () => {
   }
   const both = await cli('edit', 'resuming', '--resumes', '--no-resumes')
   expect(both).toMatchObject({ code: 2, out: '' })
+})
+
+test('edit says how requests are sent, with secrets from files, and takes it back', async () => {
+  const stored = await registered('signing')
+  const directory = mkdtempSync(join(tmpdir(), 'weir-cli-'))
+  const { cert, key } = await makeCertificate(30)
+  const [auth, certFile, keyFile] = ['auth.json', 'cert.pem', 'key.pem'].map((name) => join(directory, name))
+  const digest = { type: 'digest', username: 'me', password: 'a-password' }
+  await Bun.write(auth as string, JSON.stringify(digest))
+  await Bun.write(certFile as string, cert)
+  await Bun.write(keyFile as string, key)
+  const files = ['--auth', auth as string, '--cert', certFile as string, '--key', keyFile as string]
+  expect(await cli('edit', 'signing', '--cookies', 'stream', '--repeatable', ...files)).toMatchObject({
+    code: 0,
+  })
+  expect(await stored()).toMatchObject({ cookies: 'stream', repeatable: true, auth: digest, tls: { key } })
+  const undone = ['--cookies', 'request', '--no-repeatable', '--no-auth', '--no-tls']
+  expect(await cli('edit', 'signing', ...undone)).toMatchObject({ code: 0 })
+  expect(await stored()).toMatchObject({ cookies: 'request', repeatable: false, auth: null, tls: null })
+  expect(await cli('edit', 'signing', '--auth', join(directory, 'none'))).toMatchObject({ out: '' })
+  expect(await cli('edit', 'signing', '--auth', certFile as string)).toMatchObject({ code: 2, out: '' })
+  rmSync(directory, { recursive: true })
 })
 
 test('edit and add set when a stream is dead, and edit restores the default', async () => {

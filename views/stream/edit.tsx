@@ -11,6 +11,10 @@ export interface StreamFormData {
   values: Readonly<Record<string, string>>
   /** Names of the headers that are set; their values are never shown. */
   headers: readonly string[]
+  /** Whether there is a secret to sign in with. */
+  hasSecret: boolean
+  /** Whose certificates its TLS uses. */
+  tls: { certificate: Known | null; ca: readonly Known[] } | null
   /** Names of the existing channels. */
   channels: readonly string[]
   /** Why the request can't be edited here; its fields are left out then. */
@@ -20,6 +24,11 @@ export interface StreamFormData {
   error?: { field: string | undefined; detail: string }
   /** Headers that saving would drop, because the URL has a different origin; to be confirmed. */
   dropping?: { from: string; to: string; headers: readonly string[] }
+}
+
+interface Known {
+  subject: string
+  expiresAt: string
 }
 
 const FIXED = {
@@ -169,6 +178,8 @@ function changeOf({ stream, fixed, headers }: StreamFormData) {
       method: '{method}',
       ...(headers.length === 0 && { headers: '{headers:headers}' }),
       body: '{body}',
+      repeatable: '{switch:repeatable}',
+      cookies: '{cookies}',
       ...slots((part) => part === 'response'),
     }),
     ...(fixed === 'proxied' && { alwaysOn: '{switch:alwaysOn}' }),
@@ -249,7 +260,24 @@ function Asked(form: StreamFormData) {
         <div class="wide">
           <Area form={form} name="body" title="Body" hint="Not sent with GET." />
         </div>
+        <Check
+          name="repeatable"
+          title="Safe to repeat"
+          hint="A POST or PUT may be sent twice when its connection turns out to be dead."
+          isChecked={form.values.repeatable !== undefined}
+        />
+        <Choice
+          form={form}
+          name="cookies"
+          title="Cookies"
+          choices={[
+            ['request', 'Keep for one request'],
+            ['stream', 'Keep for the stream'],
+          ]}
+        />
       </fieldset>
+      <SigningIn {...form} />
+      <Tls {...form} />
       <fieldset>
         <legend>Response</legend>
         <Plain form={form} part="response" />
@@ -260,22 +288,122 @@ function Asked(form: StreamFormData) {
 
 function Resumes({ isChecked }: { isChecked: boolean }) {
   return (
+    <Check
+      name="resumes"
+      title="Upstream resumes"
+      hint="The upstream sends everything after Last-Event-ID. Without this, a gap is recorded unless event IDs prove that nothing is missing."
+      isChecked={isChecked}
+    />
+  )
+}
+
+function Check({ name, title, hint, isChecked }: CheckProps) {
+  return (
     <div class="field">
       <label class="check">
         <input
           type="checkbox"
-          name="resumes"
+          name={name}
           value="yes"
           checked={isChecked}
-          aria-describedby="hint-resumes"
+          aria-describedby={hint && `hint-${name}`}
         />
-        Upstream resumes
+        {title}
       </label>
-      <small id="hint-resumes">
-        The upstream sends everything after Last-Event-ID. Without this, a gap is recorded unless event IDs
-        prove that nothing is missing.
-      </small>
+      {hint && <small id={`hint-${name}`}>{hint}</small>}
     </div>
+  )
+}
+
+interface CheckProps {
+  name: string
+  title: string
+  hint?: string
+  isChecked: boolean
+}
+
+/** How requests sign in, beyond headers. */
+function SigningIn(form: StreamFormData) {
+  return (
+    <fieldset>
+      <legend>Authentication</legend>
+      <Choice
+        form={form}
+        name="auth.type"
+        field="auth"
+        title="Type"
+        choices={[
+          ['', 'None, or by headers'],
+          ['oauth2', 'OAuth 2.0 client credentials'],
+          ['digest', 'HTTP Digest'],
+        ]}
+      />
+      <Text
+        form={form}
+        name="auth.tokenUrl"
+        title="Token endpoint (OAuth 2.0)"
+        type="url"
+        maxlength={8_192}
+      />
+      <Text form={form} name="auth.clientId" title="Client ID (OAuth 2.0)" maxlength={1_024} />
+      <Text form={form} name="auth.scope" title="Scope (OAuth 2.0)" maxlength={1_024} />
+      <Text form={form} name="auth.audience" title="Audience (OAuth 2.0)" maxlength={1_024} />
+      <Check
+        name="auth.inBody"
+        title="Send client credentials in the body"
+        isChecked={form.values['auth.inBody'] !== undefined}
+      />
+      <Text form={form} name="auth.username" title="User (Digest)" maxlength={1_024} />
+      <div class="field">
+        <label>
+          Client secret or password
+          <input
+            type="password"
+            name="auth.secret"
+            placeholder={form.hasSecret ? 'unchanged' : undefined}
+            autocomplete="new-password"
+          />
+        </label>
+        <small>Never shown again.</small>
+      </div>
+    </fieldset>
+  )
+}
+
+/** Of certificates that are set, only whose they are and when they expire. */
+function Tls({ tls, values, error }: StreamFormData) {
+  // What was typed as a key isn't shown again, not even after an error.
+  const form = { values: { ...values, 'tls.key': '' }, error }
+  const known = tls === null ? [] : [...(tls.certificate ? [tls.certificate] : []), ...tls.ca]
+  return (
+    <fieldset>
+      <legend>TLS</legend>
+      {known.length > 0 && (
+        <div class="wide">
+          {known.map(({ subject, expiresAt }) => (
+            <p>
+              {subject}, expires {expiresAt.slice(0, 10)}
+            </p>
+          ))}
+          <Check name="tls.remove" title="Remove these certificates" isChecked={false} />
+        </div>
+      )}
+      <div class="wide">
+        <Area form={form} name="tls.certificate" field="tls" title="Client certificate" hint="PEM." />
+        <Area
+          form={form}
+          name="tls.key"
+          title="Private key"
+          hint="PEM, without a passphrase. Never shown again."
+        />
+        <Area
+          form={form}
+          name="tls.ca"
+          title="Certificate authorities"
+          hint="PEM. Trusted for this stream instead of the public ones."
+        />
+      </div>
+    </fieldset>
   )
 }
 
@@ -369,12 +497,13 @@ function Area({ form, name, field = name, title, hint }: FieldProps) {
 function Choice({
   form,
   name,
+  field = name,
   title,
   choices,
 }: FieldProps & { choices: readonly (readonly [string, string])[] }) {
   return (
-    <Field {...{ form, field: name, title }}>
-      <select id={`field-${name}`} name={name} {...described(form, name, undefined)}>
+    <Field {...{ form, field, title }}>
+      <select id={`field-${name}`} name={name} {...described(form, field, undefined)}>
         {choices.map(([value, label]) => (
           <option value={value} selected={form.values[name] === value}>
             {label}

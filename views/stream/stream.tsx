@@ -43,6 +43,8 @@ export interface EvidenceView extends Pick<Evidence, 'failures'> {
   lastEventAt: Date | undefined
   lastPollAt: Date | undefined
   nextRetryAt: Date | undefined
+  /** What is left of the host's daily budget; left out unless it fails. */
+  retries: { left: number; perDay: number } | undefined
   /** Whether the upstream resumes, in words; left out if nothing is known, or if it is polled. */
   resumes: string | undefined
   certificate: { expiresAt: Date; issuer: string } | undefined
@@ -232,6 +234,11 @@ function Facts({ stream, status, statusSince, perMinute, entries, evidence, run 
       {evidence.nextRetryAt && (
         <Fact name="Next retry">
           <Ago at={evidence.nextRetryAt} />
+          {evidence.retries && (
+            <span class="below">
+              {evidence.retries.left} of {evidence.retries.perDay} retries left today for this host
+            </span>
+          )}
         </Fact>
       )}
       <Fact name="Runner">

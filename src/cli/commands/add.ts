@@ -5,6 +5,7 @@ import { type Command, EXIT, type Given, UsageError } from '../command.ts'
 import { DEAD_AFTER_OPTIONS, deadAfter } from '../dead-after.ts'
 import { durationMs } from '../durations.ts'
 import { say, sayJson } from '../print.ts'
+import { REQUEST_OPTIONS, requestOptions } from '../request-options.ts'
 
 export const add: Command = {
   summary: 'Add a stream for an API',
@@ -27,6 +28,7 @@ export const add: Command = {
     },
     header: { short: 'H', value: "'NAME: VALUE'", multiple: true, help: 'request header' },
     body: { short: 'd', value: 'TEXT', help: 'request body; implies POST unless --method is PUT' },
+    ...REQUEST_OPTIONS,
     ...plainOptions(),
     ...DEAD_AFTER_OPTIONS,
     resumes: { help: 'the upstream sends everything after Last-Event-ID: no gap without proof' },
@@ -41,7 +43,7 @@ export const add: Command = {
   ],
   async run(given, io) {
     const { client } = io
-    const stream = await answerOf(client.url, client.api.streams.post(registration(given)))
+    const stream = await answerOf(client.url, client.api.streams.post(await registration(given)))
     if (given.has('json')) await sayJson(io, stream)
     else {
       const what = stream.desired === 'running' ? 'started' : 'not started'
@@ -52,7 +54,7 @@ export const add: Command = {
   },
 }
 
-function registration(given: Given) {
+async function registration(given: Given) {
   if (given.has('start') && given.has('no-start')) throw new UsageError(['use either --start or --no-start'])
   const kind = given.text('kind')
   const name = given.text('name')
@@ -68,6 +70,7 @@ function registration(given: Given) {
     ...(body !== undefined && { body }),
     ...plainValues(given),
     ...(given.has('header') && { headers: headers(given.texts('header')) }),
+    ...(await requestOptions(given)),
     ...deadAfter(given),
     ...(given.has('resumes') && { resumes: true }),
     ...(given.has('no-start') && { start: false }),

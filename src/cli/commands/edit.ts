@@ -3,6 +3,7 @@ import { HIDDEN } from '../../core/hidden.ts'
 import { type Command, EXIT, type Given, type Io, UsageError } from '../command.ts'
 import { DEAD_AFTER_OPTIONS, deadAfter } from '../dead-after.ts'
 import { remark, say, sayJson } from '../print.ts'
+import { REQUEST_OPTIONS, requestOptions } from '../request-options.ts'
 import { resolveStream } from '../resolve.ts'
 import { safe } from '../text.ts'
 import { headers, interval } from './add.ts'
@@ -26,6 +27,10 @@ export const edit: Command = {
       multiple: true,
       help: 'request header, in addition to stored headers',
     },
+    ...REQUEST_OPTIONS,
+    'no-repeatable': { help: 'never send a POST or PUT twice' },
+    'no-auth': { help: 'remove --auth' },
+    'no-tls': { help: 'remove --cert, --key and --cacert' },
     ...DEAD_AFTER_OPTIONS,
     resumes: { help: 'the upstream sends everything after Last-Event-ID: no gap without proof' },
     'no-resumes': { help: 'record a gap unless event IDs prove that nothing is missing' },
@@ -44,7 +49,10 @@ export const edit: Command = {
       await remark(io, 'No changes made.')
       return EXIT.interrupted
     }
-    const changed = await answerOf(client.url, client.api.streams({ id }).patch(changeOf(stream, given)))
+    const changed = await answerOf(
+      client.url,
+      client.api.streams({ id }).patch(await changeOf(stream, given)),
+    )
     const { name, droppedHeaders } = changed
     if (given.has('json')) await sayJson(io, changed)
     else {
@@ -80,13 +88,17 @@ function droppedBy(stream: Known, given: Given): string[] {
   return gone.sort()
 }
 
-function changeOf(stream: Known, given: Given) {
+async function changeOf(stream: Known, given: Given) {
   const [url, name] = [given.text('new-url'), given.text('name')]
   const intervalMs = interval(given.text('interval'))
   const change = {
     ...(url !== undefined && { url }),
     ...(name !== undefined && { name }),
     ...(intervalMs !== undefined && { intervalMs }),
+    ...(await requestOptions(given)),
+    ...(given.has('no-repeatable') && { repeatable: false }),
+    ...(given.has('no-auth') && { auth: null }),
+    ...(given.has('no-tls') && { tls: null }),
     ...deadAfter(given),
     ...resumes(given),
     ...(given.has('header') && { headers: besideStored(stream, headers(given.texts('header'))) }),
@@ -94,7 +106,7 @@ function changeOf(stream: Known, given: Given) {
   if (Object.keys(change).length > 0) return change
   throw new UsageError(
     [
-      'nothing to change: give --new-url, --name, --interval, --dead-after, --dead-after-failures, --resumes, --no-resumes or --header',
+      'nothing to change: give --new-url, --name, --interval, --dead-after, --dead-after-failures, --resumes, --no-resumes, --header, --cookies, --repeatable, --auth, --cert, --cacert or their opposites',
     ],
     'edit',
   )

@@ -53,7 +53,7 @@ async function tellOne(
   const at = io.now()
   const ago = (when: string | null) => (when === null ? undefined : `${age(when, at)} ago`)
   const { entries, errors, wireBytes, minutes } = counts.recent
-  const { lastError, nextRetryAt, certificate } = evidence
+  const { lastError, nextRetryAt, retries, certificate } = evidence
   await io.out.write(`${safe(stream.name)}: ${statusPaint(io.out, stream.status)(stream.status)}\n`)
   const facts: Fact[] = [
     ['reason', stream.reason],
@@ -73,6 +73,12 @@ async function tellOne(
       evidence.failures > 0 ? `${evidence.failures}, for ${age(evidence.failingSince, at)}` : undefined,
     ],
     ['next retry', nextRetryAt ?? undefined],
+    [
+      'retries',
+      retries
+        ? `${retries.left} of ${retries.perDay} left for the host until ${retries.resetsAt}`
+        : undefined,
+    ],
     [
       'last error',
       lastError ? `${lastError.code}, ${ago(lastError.at)}: ${failureText(lastError)}` : undefined,

@@ -95,6 +95,8 @@ export interface Evidence extends Numbering {
   certificate?: { expiresAt: number; issuer: string; seenAt: number }
   /** How the connection stands; omitted before the first attempt (`sse`). */
   spell?: OpenSpell
+  /** Retries of the host's daily budget (`poll`); omitted before the first. */
+  retries?: RetryUse
   /** The last beat that an attempt decided (`poll`). */
   checkedAt?: number
   /** Last failure, kept after recovery. */
@@ -106,6 +108,16 @@ export interface Evidence extends Numbering {
     /** The beginning of the answer's body, in one line; omitted if it had none. */
     body?: string
   }
+}
+
+/** How a stream and its host stand with their budget of retries. */
+export interface RetryUse {
+  /** The day that it counts (UTC), in days since the epoch. */
+  day: number
+  /** Retries of this stream. */
+  count: number
+  /** What its process has left for the host. */
+  left: number
 }
 
 /** What makes a stream dead, or degraded. */

@@ -17,6 +17,18 @@ const Available = nullable(
 )
 const retention = Type.Partial(Type.Object({ maxAgeMs: Count, maxEntries: Count, maxBytes: Bytes }))
 
+const ShownOAuth2 = Type.Object({
+  type: Type.Literal('oauth2'),
+  tokenUrl: Text,
+  clientId: Text,
+  clientSecret: Text,
+  scope: Type.Optional(Text),
+  audience: Type.Optional(Text),
+  credentialsIn: Type.Optional(choice(['header', 'body'])),
+})
+const ShownDigest = Type.Object({ type: Type.Literal('digest'), username: Text, password: Text })
+const ShownCertificate = Type.Object({ subject: Text, expiresAt: Instant })
+
 const stream = {
   id: Id,
   name: Text,
@@ -25,6 +37,15 @@ const stream = {
   method: Text,
   headers: Type.Record(Type.String(), Type.String(), { description: 'Request headers; values are hidden' }),
   body: nullable(Text),
+  cookies: choice(['request', 'stream'], 'How long cookies that the upstream sets are kept'),
+  repeatable: Type.Boolean({
+    description: 'Whether a POST or PUT may be sent twice when its connection turns out to be dead',
+  }),
+  auth: nullable(Type.Union([ShownOAuth2, ShownDigest]), 'How requests sign in; secrets are hidden'),
+  tls: nullable(
+    Type.Object({ certificate: nullable(ShownCertificate), ca: Type.Array(ShownCertificate) }),
+    'Client certificate and private certificate authorities',
+  ),
   intervalMs: Type.Integer({ minimum: 1, description: 'Time between two polls, in milliseconds' }),
   silenceMs: nullable(Count, 'Allowed silence, in milliseconds; null: learned automatically'),
   deadAfterFailures: nullable(Count, 'Failures in a row after which it is dead; null: DEAD_AFTER_FAILURES'),
@@ -112,6 +133,10 @@ const Evidence = named(
     failingSince: nullable(Instant),
     degradedSince: nullable(Instant, 'First failure of the time in which it is degraded'),
     nextRetryAt: nullable(Instant),
+    retries: nullable(
+      Type.Object({ left: Count, perDay: Count, resetsAt: Instant }),
+      'While it fails: retries before the next scheduled poll that are left today for its host, in the process that runs it',
+    ),
     resumes: nullable(Resumes),
     certificate: nullable(Certificate, "The TLS certificate of the URL's host"),
     lastError: nullable(

@@ -6,6 +6,8 @@ import { Problem } from '../../errors.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { changedHeaders } from '../../streams/registry/changed-headers.ts'
 import type { StreamChange } from '../../streams/registry/registration.ts'
+import { registeredOptions } from '../../streams/registry/request-options.ts'
+import { optionFacts, optionsIn, optionValues } from './option-form.ts'
 
 const MEGABYTE = 1_000_000
 
@@ -21,6 +23,7 @@ export function streamForm(
     stream,
     values: typed?.values ?? valuesOf(stream),
     headers: Object.keys(stream.headers),
+    ...optionFacts(stream),
     channels,
     fixed: fixedBy(stream),
     resumes: typed === undefined ? stream.resumes : typed.values.resumes !== undefined,
@@ -63,7 +66,8 @@ export function changeOf(stream: Stream, values: Values): Record<string, unknown
     ...(stream.proxyKey !== null && { alwaysOn: values.alwaysOn !== undefined }),
   }
   const headers = Object.fromEntries(Object.keys(stream.headers).map((name) => [name, HIDDEN]))
-  const now = { ...stream, headers, body: stream.body ?? '' } as unknown as Record<string, unknown>
+  const options = registeredOptions(stream, false)
+  const now: Record<string, unknown> = { ...stream, ...options, headers, body: stream.body ?? '' }
   const changed = Object.entries(wanted).filter(([field, value]) => !Bun.deepEquals(value, now[field]))
   const change = Object.fromEntries(changed)
   // Whether a body may be sent depends on the method.
@@ -79,6 +83,7 @@ function askedOf(stream: Stream, values: Values): Record<string, unknown> {
     method: values.method ?? stream.method,
     headers: headersOf(stream.headers, values),
     body: values.body?.replaceAll('\r\n', '\n') ?? '',
+    ...optionsIn(stream, values),
     ...plainIn(values, (part) => part === 'response'),
     ...(values.intervalSeconds !== undefined && { intervalMs: scaled(values.intervalSeconds, 1_000) }),
     ...(values.silenceSeconds !== undefined && {
@@ -149,6 +154,7 @@ function valuesOf(stream: Stream): Record<string, string> {
     kind: stream.kind,
     method: stream.method,
     body: stream.body ?? '',
+    ...optionValues(stream),
     intervalSeconds: String(stream.intervalMs / 1_000),
     silenceSeconds: text(silenceMs, 1_000),
     deadAfterFailures: text(deadAfterFailures, 1),

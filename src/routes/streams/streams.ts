@@ -22,7 +22,9 @@ import {
   checkRegistration,
   RegistrationSchema,
 } from '../../streams/registry/registration.ts'
+import { shownOptions } from '../../streams/registry/request-options.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
+import { retryBudgetOf } from '../../streams/requests/retry-budget.ts'
 import {
   fleet,
   type StatusDeps,
@@ -291,9 +293,10 @@ function notKept(from: number, to: number) {
 }
 
 /** A stream for the API: without header values and the owner of a proxied stream. */
-export function streamJson({ headers, proxyKey, owner, via, ...stream }: Stream) {
+export function streamJson({ headers, proxyKey, owner, via, auth, tls, ...stream }: Stream) {
   return {
     ...stream,
+    ...shownOptions({ auth, tls }),
     proxied: proxyKey !== null,
     headers: Object.fromEntries(Object.keys(headers).map((name) => [name, HIDDEN])),
   }
@@ -341,12 +344,18 @@ function evidenceJson(evidence: Evidence) {
     failingSince: iso(evidence.failingSince),
     degradedSince: iso(evidence.degradedSince),
     nextRetryAt: iso(evidence.nextRetryAt),
+    retries: retriesJson(evidence),
     resumes: evidence.resumes ? resumesOf(evidence.resumes) : null,
     certificate: certificate
       ? { ...certificate, expiresAt: iso(certificate.expiresAt), seenAt: iso(certificate.seenAt) }
       : null,
     lastError: lastError ? lastErrorJson(lastError) : null,
   }
+}
+
+function retriesJson(evidence: Evidence) {
+  const budget = retryBudgetOf(evidence)
+  return budget ? { ...budget, resetsAt: budget.resetsAt.toISOString() } : null
 }
 
 function lastErrorJson({ code, message, body, at }: NonNullable<Evidence['lastError']>) {

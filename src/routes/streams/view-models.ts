@@ -22,6 +22,7 @@ import { lastChangedAt } from '../../streams/measures/last-change.ts'
 import { fanoutSums, polledSumsOf, stepsOf, sumsOf, topPaths } from '../../streams/measures/measures.ts'
 import { readSavings } from '../../streams/measures/savings.ts'
 import type { Entry } from '../../streams/recording/entry.ts'
+import { retryBudgetOf } from '../../streams/requests/retry-budget.ts'
 import type { StreamStatus } from '../../streams/status/status.ts'
 import { twinReport } from '../../streams/twins/twin.ts'
 
@@ -83,6 +84,7 @@ export function statusView({
       lastPollAt: date(evidence.lastPollAt),
       failures: evidence.failures,
       nextRetryAt: date(evidence.nextRetryAt),
+      retries: retryBudgetOf(evidence),
       resumes: STREAM_KIND[stream.kind].isPolled
         ? undefined
         : resumesText(stream.resumes, resumesOf(evidence.resumes)),

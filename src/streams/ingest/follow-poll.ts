@@ -10,6 +10,8 @@ import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
 import { observeCaching } from '../measures/observe-caching.ts'
 import type { Draft, Exchange } from '../recording/entry.ts'
+import { keepCookies, meansOfRun } from '../requests/means.ts'
+import { patienceMs } from '../requests/second-attempt.ts'
 import { ENDLESS_BODY } from './body.ts'
 import {
   checked,
@@ -29,6 +31,7 @@ import {
   failedAnswer,
   failedBody,
   isEventStream,
+  type Means,
   msLeft,
   readBody,
   statusError,
@@ -39,6 +42,14 @@ import { waitUntil } from './wait.ts'
 
 /** Text up to this many characters is kept in the log; of longer text, only hash and size. */
 const LOGGED_TEXT_CHARS = 1_048_576
+/**
+ * From this interval on, in milliseconds, a poll opens a fresh connection: servers and balancers close an idle one after
+ * 5 to 75 s, and NATs of clouds forget it after 4 to 6 min, without a word, although RFC 5382 allows no less than 2 h.
+ * @see https://www.rfc-editor.org/rfc/rfc5382#section-5
+ * @see https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html
+ * @see https://learn.microsoft.com/en-us/azure/nat-gateway/nat-gateway-resource#idle-timeout-timers
+ */
+const FRESH_FROM_MS = 60_000
 /** More than this many intervals without a poll are recorded in a `gap`. */
 const MISSED_INTERVALS = 2
 /** While a run goes on, a poll that is late by less than this, in milliseconds, is an ordinary delay and no `gap`. */
@@ -62,6 +73,7 @@ export async function followPoll(
 ): Promise<void> {
   const { stream, evidence } = run
   const follower = new DocumentFollower(stream, deps)
+  const upstream: Known = { means: meansOfRun(run, deps) }
   const anchor = firstBeat(run, deps.now())
   const checks = new ScheduledChecks({
     anchorMs: anchor,
@@ -69,6 +81,7 @@ export async function followPoll(
     decidedAt: evidence.checkedAt,
     isSilenced: (at) => deps.isSilenced?.(stream, at) ?? false,
   })
+  deps.retries?.restore(stream, evidence.retries, deps.now())
   let dueAt = evidence.failures > 0 ? deps.now() + restOfWait(run, deps.now()) : anchor
   evidence.phase = 'open'
   evidence.phaseSince = deps.now()
@@ -83,7 +96,7 @@ export async function followPoll(
     tellLate(stream, log, { from: polledAt, to: startedAt }, startedAt - dueAt)
     checks.begin(startedAt, dueAt)
     try {
-      await pollOnce(run, log, follower, checks, signal, deps)
+      await pollOnce(run, log, { follower, upstream }, checks, signal, deps)
       passCheck(run, deps.now())
       checks.end(deps.now(), 'answered')
       recover(run, log, deps.now())
@@ -93,7 +106,8 @@ export async function followPoll(
       if (!(error instanceof UpstreamError)) throw error
       const at = deps.now()
       const waitMs = backoffMs(evidence.failures + 1, deps.random, retryCapMs(stream.intervalMs))
-      dueAt = at + Math.max(untilDead(run, at, waitMs, deps), error.retryAfterMs ?? 0)
+      const retryAt = at + Math.max(untilDead(run, at, waitMs, deps), error.retryAfterMs ?? 0)
+      dueAt = withinBudget(run, retryAt, nextBeat(anchor, stream.intervalMs, at), at, deps)
       fail(run, log, error, dueAt, at, checks.failed(at))
       checks.end(at, error.retryAfterMs === undefined ? 'failed' : 'asked')
     } finally {
@@ -107,6 +121,23 @@ export async function followPoll(
       )
     }
   }
+}
+
+/**
+ * When a failing poll is due: at its retry, if that is before its next beat and the host's budget allows it, or else at
+ * whichever is later.
+ */
+function withinBudget(
+  { stream, evidence }: Run,
+  retryAt: number,
+  beatAt: number,
+  nowMs: number,
+  { retries }: FollowDeps,
+): number {
+  if (retries === undefined || retryAt >= beatAt) return retryAt
+  const { isTaken, ...use } = retries.take(stream, nowMs)
+  evidence.retries = use
+  return isTaken ? retryAt : beatAt
 }
 
 /** An interval after the last poll, however wrong the clock was that it was timed with. */
@@ -130,16 +161,23 @@ function tellLate(stream: Stream, log: RunLog, span: { from: number; to: number 
   }
 }
 
+/** What a run knows of its upstream. */
+interface Known {
+  readonly means: Means
+  /** What the head of the last response took, in milliseconds; omitted before the first. */
+  headMs?: number
+}
+
 async function pollOnce(
   run: Run,
   log: RunLog,
-  follower: DocumentFollower,
+  { follower, upstream }: { follower: DocumentFollower; upstream: Known },
   checks: ScheduledChecks,
   signal: AbortSignal,
   deps: FollowDeps,
 ): Promise<void> {
   const { evidence, checkpoint } = run
-  const { answer, body, wireBytes } = await fetchBody(run, log, checks, signal, deps)
+  const { answer, body, wireBytes } = await fetchBody(run, log, { checks, upstream }, signal, deps)
   const at = deps.now()
   evidence.lastByteAt = at
   const { response, headBytes, redirectBytes } = answer
@@ -247,7 +285,7 @@ function forgetBody(run: Run): void {
 async function fetchBody(
   run: Run,
   log: RunLog,
-  checks: ScheduledChecks,
+  { checks, upstream }: { checks: ScheduledChecks; upstream: Known },
   signal: AbortSignal,
   deps: FollowDeps,
 ) {
@@ -258,7 +296,9 @@ async function fetchBody(
   })
   checks.sent(deps.now())
   try {
-    const answer = await askUpstream(stream, conditional(checkpoint), deps.limits, signal, deps.fetch)
+    const means = { ...upstream.means, ...keptUse(stream, upstream, deps) }
+    const answer = await askUpstream(stream, conditional(checkpoint), deps.limits, signal, deps.fetch, means)
+    upstream.headMs = answer.headMs
     evidence.lastByteAt = deps.now()
     noteCertificate(run, deps)
     await expectDocument(answer, deps, signal)
@@ -267,8 +307,21 @@ async function fetchBody(
     if (error instanceof UpstreamError && error.retryAfterMs) deps.hosts.pause(stream.url, error.retryAfterMs)
     throw error
   } finally {
+    keepCookies(run, upstream.means, deps)
     leave()
   }
+}
+
+/**
+ * A request uses a kept connection if it may be sent twice, and if it is known how soon the upstream answers: a slow one
+ * isn't asked twice.
+ */
+function keptUse({ method, intervalMs, auth }: Stream, { headMs }: Known, deps: FollowDeps): Means {
+  const { mayBeKept, limits } = deps
+  const isRepeatable = method === 'GET' || auth?.repeatable === true
+  const mayUse = intervalMs < FRESH_FROM_MS && isRepeatable && headMs !== undefined
+  if (mayBeKept === undefined || !mayUse) return {}
+  return { kept: { mayBeKept, patienceMs: patienceMs(headMs, limits.requestTimeoutMs) } }
 }
 
 /** An event stream never ends, so a poll can't wait for it. */

@@ -7,6 +7,9 @@ import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import type { LargeDocuments } from '../large/documents.ts'
 import type { SeqRange, StoredEvent } from '../log/logs.ts'
 import type { Exchange } from '../recording/entry.ts'
+import type { RetryBudget } from '../requests/retry-budget.ts'
+import type { Tokens } from '../requests/tokens.ts'
+import type { Vault } from '../requests/vault.ts'
 import type { Differ } from './follow-document.ts'
 import type { Hosts } from './hosts.ts'
 import type { Pulse } from './pulse.ts'
@@ -24,6 +27,10 @@ export interface FollowDeps {
     deadAfterMs?: number
   }
   hosts: Hosts
+  tokens?: Tokens
+  vault?: Vault
+  /** Default: retries aren't counted. */
+  retries?: RetryBudget
   large: LargeDocuments
   /** The request that follows a stream: not always to its own URL. */
   request(stream: Stream): UpstreamRequest
@@ -38,6 +45,8 @@ export interface FollowDeps {
   fetch?: UpstreamFetch
   /** The certificate that the host of a URL presented last. */
   certificateOf?(url: string): Evidence['certificate']
+  /** Whether there may be a kept connection for a URL. Default: no. */
+  mayBeKept?(url: string): boolean
   differ?: Differ
   /** Default: this process reads what arrives at once. */
   pulse?: Pick<Pulse, 'lagMs'>

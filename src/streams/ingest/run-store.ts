@@ -162,6 +162,7 @@ async function openRun(
       lastEventId: checkpoint.lastEventId ?? undefined,
       etag: (!isLost && checkpoint.etag) || undefined,
       lastModified: (!isLost && checkpoint.lastModified) || undefined,
+      cookies: (stream.auth?.cookies === 'stream' && checkpoint.cookies) || undefined,
     },
     followed,
     evidence: {

@@ -22,6 +22,8 @@ export interface Checkpoint {
   lastEventId?: string
   etag?: string
   lastModified?: string
+  /** Its cookies, encrypted; omitted unless it keeps them. */
+  cookies?: Uint8Array
 }
 
 /** A followed document without its content, and the cost of rebuilding it. */

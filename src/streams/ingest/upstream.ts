@@ -2,13 +2,19 @@ import { HIDDEN } from '../../core/hidden.ts'
 import { retryAfterMs } from '../../core/judging/backoff.ts'
 import { span } from '../../core/judging/status.ts'
 import { mediaTypeIn } from '../../core/sets/media-types.ts'
+import type { ClientTls } from '../../core/sets/request-options.ts'
 import { kindOfType } from '../../core/sets/stream-kinds.ts'
+import { Cookies, combinedCookies } from '../../net/cookies.ts'
 import { directFetch } from '../../net/direct.ts'
 import { EgressError, type EgressFetch } from '../../net/egress.ts'
+import { locationIn, sentValue } from '../../net/header-bytes.ts'
 import { requestBytes, type SentRequest } from '../../net/request-bytes.ts'
 import { CodingError, codingsOf, decompress } from '../content/codings.ts'
 import type { Exchange } from '../recording/entry.ts'
 import { type Hide, hideValues } from '../registry/own-secrets.ts'
+import type { Authorizer } from '../requests/authorizer.ts'
+import { type Attempt, withSecondAttempt } from '../requests/second-attempt.ts'
+import type { AskToken } from '../requests/tokens.ts'
 import {
   decompressedPart,
   type KeptBody,
@@ -25,6 +31,7 @@ import type { Stream } from './run.ts'
 export type UpstreamErrorCode =
   | 'host_unknown'
   | 'not_allowed'
+  | 'auth_failed'
   | 'connection_failed'
   | 'timeout'
   | 'stalled'
@@ -72,11 +79,30 @@ export interface Limits {
 
 export type UpstreamFetch = (
   url: string,
-  init: RequestInit & Pick<Parameters<EgressFetch>[1], 'decompress' | 'onSend'>,
+  init: RequestInit & Pick<Parameters<EgressFetch>[1], 'decompress' | 'onSend' | 'tls'>,
 ) => Promise<Response>
 
 /** The part of a stream's definition that makes its request. */
 export type UpstreamRequest = Pick<Stream, 'url' | 'method' | 'headers' | 'body'>
+
+/** How a stream's request is sent, beyond what its definition says. */
+export interface Means {
+  /** Its cookies; omitted: those of this request and its redirects only. */
+  cookies?: Cookies
+  /** Signs it in at its own origin. */
+  authorizer?: Authorizer
+  /** What is used for TLS at its own origin; it always opens a fresh connection then. */
+  tls?: ClientTls
+  /** If it may use a kept connection; omitted: it opens a fresh one. */
+  kept?: KeptUse
+}
+
+export interface KeptUse {
+  /** Whether there may be a kept connection for a URL. */
+  mayBeKept(url: string): boolean
+  /** How long it may be silent before the request is sent a second time, in milliseconds. */
+  patienceMs: number
+}
 
 export interface UpstreamAnswer {
   response: Response
@@ -85,6 +111,8 @@ export interface UpstreamAnswer {
   headBytes: number
   /** Bytes of the bodies of redirects. */
   redirectBytes: number
+  /** How long the head of the response took, from its own attempt on, in milliseconds. */
+  headMs: number
   /** When the request was made, by the monotonic clock, in milliseconds. */
   startedAt: number
   /** Hides the credentials that were sent. */
@@ -116,17 +144,19 @@ export async function askUpstream(
   { requestTimeoutMs }: Pick<Limits, 'requestTimeoutMs'>,
   signal: AbortSignal,
   fetch: UpstreamFetch = directFetch,
+  means: Means = {},
 ): Promise<UpstreamAnswer> {
   const startedAt = performance.now()
-  const hide = hideValues(stream.headers)
+  const { cookies = new Cookies() } = means
   const traffic: Traffic = {
     requests: 0,
     requestBytes: 0,
     redirects: { count: 0, headBytes: 0, bodyBytes: 0 },
+    headMs: 0,
   }
   const exchange = (): Exchange => ({
     request: logRequest(stream, own, traffic),
-    ...(traffic.redirects.count > 0 && { redirects: traffic.redirects }),
+    ...(traffic.redirects.headBytes > 0 && { redirects: traffic.redirects }),
   })
   const failed = (error: UpstreamError) => {
     error.wireBytes = traffic.redirects.bodyBytes
@@ -137,7 +167,8 @@ export async function askUpstream(
   const timer = setTimeout(() => deadline.abort(), requestTimeoutMs)
   try {
     const either = AbortSignal.any([signal, deadline.signal])
-    const response = await followRedirects(stream, own, either, fetch, traffic)
+    const response = await followRedirects(stream, own, either, fetch, { ...means, cookies }, traffic)
+    const hide = hideValues(stream.headers, [...cookies.values(), ...(means.authorizer?.secrets() ?? [])])
     const { headers, headBytes } = readHead(response, hide)
     const firstByteMs = round(performance.now() - startedAt)
     return {
@@ -145,6 +176,7 @@ export async function askUpstream(
       exchange: { ...exchange(), response: { status: response.status, headers, firstByteMs } },
       headBytes: headBytes + traffic.redirects.headBytes,
       redirectBytes: traffic.redirects.bodyBytes,
+      headMs: traffic.headMs,
       startedAt,
       hide,
     }
@@ -165,11 +197,13 @@ interface Traffic {
   requests: number
   requestBytes: number
   redirects: NonNullable<Exchange['redirects']>
+  /** How long the last head took. */
+  headMs: number
 }
 
 /**
  * Sends a request and follows its redirects. The stream's own headers are sent only to the origin they were set for: an
- * API key must not reach another one.
+ * API key must not reach another one. Cookies that upstreams set are sent to the URLs they were set for.
  * @see https://fetch.spec.whatwg.org/#http-redirect-fetch
  */
 async function followRedirects(
@@ -177,24 +211,40 @@ async function followRedirects(
   own: Record<string, string>,
   signal: AbortSignal,
   fetch: UpstreamFetch,
+  means: Means & Required<Pick<Means, 'cookies'>>,
   traffic: Traffic,
 ): Promise<Response> {
   let { url, method, body, headers } = asked
+  const { cookies } = means
+  /** What is meant for the stream's own origin, until a redirect leaves it. */
+  let { authorizer, tls } = means
+  let isRefused = false
+  const ask: AskToken = (tokenUrl, init) => sendOnce(tokenUrl, { ...init, keepalive: false }, fetch, traffic)
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+    const authorization = await authorizer?.header({ method, url, signal, ask })
+    const sent = asSent({ ...withoutSaid(headers, authorization), ...(authorization && { authorization }) })
     const init = {
       method,
-      headers: { 'User-Agent': USER_AGENT, ...own, ...headers },
+      headers: withCookies({ 'User-Agent': USER_AGENT, ...own, ...sent }, cookies.header(url)),
       body: body ?? undefined,
       signal,
       redirect: 'manual' as const,
       decompress: false,
+      ...(tls && { tls: { cert: tls.certificate, key: tls.key, ca: tls.ca } }),
     }
-    const response = await send(url, init, fetch, traffic)
+    const response = await send(url, init, fetch, tls === undefined ? means.kept : undefined, traffic)
+    cookies.take(url, response.headers.getSetCookie())
+    if (response.status === 401 && !isRefused && authorizer?.refused(response)) {
+      isRefused = true
+      await countUnused(response, signal, traffic)
+      continue
+    }
     const location = response.headers.get('location')
     if (!REDIRECTS.has(response.status) || location === null) return response
-    await countRedirect(response, signal, traffic)
+    traffic.redirects.count++
+    await countUnused(response, signal, traffic)
     const next = redirectTarget(location, url)
-    if (next.origin !== new URL(url).origin) headers = {}
+    if (next.origin !== new URL(url).origin) [headers, authorizer, tls] = [{}, undefined, undefined]
     if (response.status === 303 || (response.status < 303 && method === 'POST'))
       [method, body] = ['GET', null]
     url = next.href
@@ -202,42 +252,95 @@ async function followRedirects(
   throw new UpstreamError('too_many_redirects', `The upstream redirected more than ${MAX_REDIRECTS} times.`)
 }
 
-/** Sends one request, and counts it unless there was no connection to send it on. */
-async function send(
+/** Header values as bytes. */
+function asSent(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, sentValue(value)]))
+}
+
+/** The owner's headers, without those that signing in sets. */
+function withoutSaid(
+  headers: Record<string, string>,
+  authorization: string | undefined,
+): Record<string, string> {
+  if (authorization === undefined) return headers
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'),
+  )
+}
+
+function withCookies(headers: Record<string, string>, kept: string): Record<string, string> {
+  if (kept === '') return headers
+  const own = Object.keys(headers).find((name) => name.toLowerCase() === 'cookie')
+  const { [own ?? '']: value, ...others } = headers
+  return { ...others, Cookie: combinedCookies(value, kept) }
+}
+
+/**
+ * Sends one request: on a kept connection if that is allowed, there may be one, and the request may be sent a second
+ * time; otherwise on a fresh one.
+ */
+function send(
+  url: string,
+  init: Parameters<UpstreamFetch>[1] & { signal: AbortSignal },
+  fetch: UpstreamFetch,
+  kept: KeptUse | undefined,
+  traffic: Traffic,
+): Promise<Response> {
+  const attempt: Attempt = (isFresh, signal) =>
+    sendOnce(url, { ...init, signal, keepalive: !isFresh }, fetch, traffic)
+  if (kept === undefined) return attempt(true, init.signal)
+  if (!kept.mayBeKept(url)) return attempt(false, init.signal)
+  const isDeadConnection = (error: unknown) => !(error instanceof EgressError) && !UNSENT.test(codeOf(error))
+  return withSecondAttempt(attempt, { afterMs: kept.patienceMs, isDeadConnection, signal: init.signal })
+}
+
+/** Sends one request once, and counts it unless there was no connection to send it on. */
+async function sendOnce(
   url: string,
   init: Parameters<UpstreamFetch>[1],
   fetch: UpstreamFetch,
   traffic: Traffic,
 ): Promise<Response> {
+  const startedAt = performance.now()
   let bytes = requestBytes(url, init as SentRequest)
+  let isCounted = false
   const count = () => {
+    if (isCounted) return
+    isCounted = true
     traffic.requests++
     traffic.requestBytes += bytes
   }
+  // At once, because nobody waits for an attempt that is abandoned.
+  init.signal?.addEventListener('abort', count, { once: true })
   const onSend = (sentUrl: string, sent: SentRequest) => {
     bytes = requestBytes(sentUrl, sent)
   }
   try {
     const response = await fetch(url, { ...init, onSend })
     count()
+    traffic.headMs = performance.now() - startedAt
     return response
   } catch (error) {
-    const { code = '' } = error as { code?: unknown }
-    if (!(error instanceof EgressError) && !UNSENT.test(String(code))) count()
+    if (!(error instanceof EgressError) && !UNSENT.test(codeOf(error))) count()
     throw error
+  } finally {
+    init.signal?.removeEventListener('abort', count)
   }
 }
 
-/** Reads what a redirect moved. Its body may be broken or endless; nobody needs it. */
-async function countRedirect(response: Response, signal: AbortSignal, { redirects }: Traffic): Promise<void> {
-  redirects.count++
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown }).code ?? '')
+}
+
+/** Reads what a redirect or a challenge moved. Its body may be broken or endless; nobody needs it. */
+async function countUnused(response: Response, signal: AbortSignal, { redirects }: Traffic): Promise<void> {
   redirects.headBytes += headBytesOf(response)
   const { raw } = await readRaw(response, REDIRECT_BODY, signal)
   redirects.bodyBytes += raw.byteLength
 }
 
 function redirectTarget(location: string, from: string): URL {
-  const target = URL.canParse(location, from) ? new URL(location, from) : undefined
+  const target = URL.parse(locationIn(location), from)
   if (target?.protocol === 'http:' || target?.protocol === 'https:') return target
   throw new UpstreamError('bad_redirect', "The upstream redirected to a URL that isn't http or https.")
 }

@@ -87,6 +87,7 @@ const MOVED = [
   'last_event_id',
   'etag',
   'last_modified',
+  'cookies',
 ]
 
 /**
@@ -96,15 +97,18 @@ const MOVED = [
  * ones.
  */
 function heldPart(checkpointRows: string, isAgain: boolean): SQL {
+  const given = (name: string) => (name === 'cookies' ? `decode(row.cookies, 'base64')` : `row.${name}`)
   const move = isAgain
-    ? (name: string) => `${name} = CASE WHEN row.seq >= current.seq THEN row.${name} ELSE current.${name} END`
-    : (name: string) => `${name} = row.${name}`
+    ? (name: string) =>
+        `${name} = CASE WHEN row.seq >= current.seq THEN ${given(name)} ELSE current.${name} END`
+    : (name: string) => `${name} = ${given(name)}`
   return sql`held AS (
     UPDATE weir.checkpoints AS current
     SET seq = greatest(row.seq, current.seq), ${sql.raw(MOVED.map(move).join(', '))}
     FROM json_to_recordset(${checkpointRows}::json) AS row(
       stream_id uuid, epoch int, seq bigint, snapshot_seq bigint,
-      body_hash text, plain_bytes int, gzip_bytes int, last_event_id text, etag text, last_modified text)
+      body_hash text, plain_bytes int, gzip_bytes int, last_event_id text, etag text, last_modified text,
+      cookies text)
     WHERE current.stream_id = row.stream_id AND current.epoch = row.epoch
     RETURNING current.stream_id, current.epoch)`
 }
@@ -199,5 +203,6 @@ function checkpointRow({ entry, checkpoint }: ToStore): Record<string, unknown> 
     last_event_id: checkpoint.lastEventId && storable(checkpoint.lastEventId),
     etag: checkpoint.etag,
     last_modified: checkpoint.lastModified,
+    cookies: checkpoint.cookies && Buffer.from(checkpoint.cookies).toString('base64'),
   }
 }

@@ -2,6 +2,7 @@ import type { Stream } from '../ingest/run.ts'
 import { makeTwin } from '../twins/twin.ts'
 import { newStream } from './new-stream.ts'
 import type { Registration } from './registration.ts'
+import { optionColumns } from './request-options.ts'
 
 /**
  * The rows for a registration: the stream and, if requested, its twin.
@@ -12,9 +13,11 @@ export function fromRegistration(
   registration: Registration & Pick<Stream, 'kind'>,
   id?: string,
 ): [Stream, ...Stream[]] {
-  const { start = true, twin = false, tags = [], notify = [], ...said } = registration
+  const { start = true, twin = false, tags = [], notify = [], ...given } = registration
+  const { cookies, repeatable, auth, tls, ...said } = given
   const stream = newStream({
     ...said,
+    ...optionColumns({ cookies, repeatable, auth, tls }),
     ...(id !== undefined && { id }),
     url: new URL(said.url).href,
     tags: unique(tags),

@@ -12,6 +12,7 @@ import {
   askUpstream,
   expectOk,
   type Limits,
+  type Means,
   UpstreamError,
   type UpstreamFetch,
   type UpstreamRequest,
@@ -50,11 +51,12 @@ export async function findKind(
   stream: UpstreamRequest,
   limits: Limits,
   fetch?: UpstreamFetch,
+  means?: Means,
 ): Promise<Detected> {
   const requestTimeoutMs = Math.min(limits.requestTimeoutMs, PROBE_TIMEOUT_MS)
   const { signal } = new AbortController()
   try {
-    const answer = await askUpstream(stream, EITHER_KIND, { requestTimeoutMs }, signal, fetch)
+    const answer = await askUpstream(stream, EITHER_KIND, { requestTimeoutMs }, signal, fetch, means)
     await expectOk(answer, Date.now())
     const { response } = answer
     if (!isOpenQuestion(response)) {

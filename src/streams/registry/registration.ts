@@ -6,7 +6,9 @@ import { eachField, type PlainName, type PlainValues, STREAM_FIELD } from '../..
 import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
+import { sentValue } from '../../net/header-bytes.ts'
 import { checked } from '../../schema.ts'
+import { checkOptions, OPTION_SCHEMAS } from './request-options.ts'
 
 /** Shortest polling interval, in milliseconds: anything shorter is an attack. */
 const MIN_INTERVAL_MS = 500
@@ -58,9 +60,10 @@ const fields = {
   method: Type.Union([Type.Literal('GET'), Type.Literal('POST'), Type.Literal('PUT')], { default: 'GET' }),
   headers: Type.Record(Type.String(), Type.String({ maxLength: 8_192 }), {
     default: {},
-    description: 'Request headers; values are never returned',
+    description: 'Request headers; values are sent in UTF-8, and never returned',
   }),
   body: Type.String({ maxLength: 262_144, description: 'Request body; not allowed with GET' }),
+  ...OPTION_SCHEMAS,
   ...plainSchemas(),
   retention: Type.Union(
     [
@@ -188,7 +191,9 @@ function validated<S extends TObject>(schema: S, value: unknown, mayHide = false
 }
 
 /** Checks what a schema can't express. */
-function checkMeaning({ url, headers, payloadPointer, ignorePaths }: StreamChange, mayHide: boolean): void {
+function checkMeaning(change: StreamChange, mayHide: boolean): void {
+  const { url, headers, payloadPointer, ignorePaths } = change
+  checkOptions(change, mayHide)
   if (url !== undefined) checkUrl(url)
   if (headers !== undefined) checkHeaders(headers, mayHide)
   if (payloadPointer !== undefined && parsePointer(payloadPointer) === undefined) {
@@ -221,7 +226,7 @@ function checkHeaders(headers: Record<string, string>, mayHide: boolean): void {
   if (names.length > MAX_HEADERS) throw refuse(`At most ${MAX_HEADERS} headers are allowed.`)
   try {
     const isKept = (value: string) => mayHide && value === HIDDEN
-    new Headers(Object.entries(headers).map(([name, value]) => [name, isKept(value) ? '' : value]))
+    new Headers(Object.entries(headers).map(([name, value]) => [name, isKept(value) ? '' : sentValue(value)]))
   } catch {
     throw refuse('A header name or value contains invalid characters.')
   }

@@ -12,6 +12,7 @@ import type { Stream } from '../ingest/run.ts'
 import type { Limits, UpstreamFetch } from '../ingest/upstream.ts'
 import { lastSeqs } from '../log/logs.ts'
 import { type Preview, Previews } from '../preview/preview.ts'
+import { meansOf } from '../requests/means.ts'
 import { changeTwin, makeTwin } from '../twins/twin.ts'
 import { type ChangedHeaders, changedHeaders } from './changed-headers.ts'
 import { fromRegistration } from './from-registration.ts'
@@ -27,6 +28,7 @@ import {
   type StreamChange,
 } from './registration.ts'
 import { removeStream } from './remove.ts'
+import { optionColumns } from './request-options.ts'
 import { visibleTo } from './visibility.ts'
 
 /** Makes workers act on a change of a desired state. A lost message costs seconds: reconcile makes up for it. */
@@ -78,12 +80,20 @@ const DEFINING: readonly (keyof StreamChange)[] = [
   'kind',
   'method',
   'headers',
+  'auth',
+  'tls',
   'body',
   'payloadPointer',
   'ignorePaths',
 ]
 /** What the URL of a proxied stream contains in addition. */
-const ASKED: readonly (keyof StreamChange)[] = [...DEFINING, 'intervalMs', 'arrayKeys']
+const ASKED: readonly (keyof StreamChange)[] = [
+  ...DEFINING,
+  'cookies',
+  'repeatable',
+  'intervalMs',
+  'arrayKeys',
+]
 /** The registered APIs: everything their owners can do with them, except reading what was recorded. */
 export class Streams {
   readonly #deps: StreamsDeps
@@ -157,13 +167,15 @@ export class Streams {
     explored?: (kindReason: string) => void,
   ): Promise<Registration & Pick<Stream, 'kind'>> {
     const { limits, fetch, mayReach } = this.#deps
-    const { url, method = 'GET', headers = {}, body } = registration
+    const { url, method = 'GET', headers = {}, body, kind, auth } = registration
     await mayReach?.(url)
+    if (auth?.type === 'oauth2') await mayReach?.(auth.tokenUrl)
     const asked = { url: new URL(url).href, method, headers, body: body ?? null }
-    if (registration.kind !== undefined) return { ...registration, kind: registration.kind }
-    const { kind, kindReason } = await findKind(asked, limits, fetch)
-    if (kindReason !== null) explored?.(kindReason)
-    return { ...registration, kind }
+    if (kind !== undefined) return { ...registration, kind }
+    const means = meansOf({ auth: null, tls: null, ...optionColumns(registration) })
+    const found = await findKind(asked, limits, fetch, means)
+    if (found.kindReason !== null) explored?.(found.kindReason)
+    return { ...registration, kind: found.kind }
   }
 
   /**
@@ -220,6 +232,7 @@ export class Streams {
     const { db, bus } = this.#deps
     checkChangeable(await this.get(id), change)
     if (change.url !== undefined) await this.#deps.mayReach?.(change.url)
+    if (change.auth?.type === 'oauth2') await this.#deps.mayReach?.(change.auth.tokenUrl)
     const { stream, twins, droppedHeaders } = await transact(db, (tx) => carryOut(tx, id, change))
     const ids = [id, ...twins]
     bus.publish({ type: 'run.interrupt', streamIds: ids })
@@ -368,14 +381,16 @@ export class Streams {
 /** Stores a change. The row is locked, so that the origin of its headers can't change in between. */
 async function carryOut(tx: Database, id: string, change: StreamChange) {
   const [before] = await tx
-    .select({ url: streams.url, headers: streams.headers })
+    .select({ url: streams.url, headers: streams.headers, auth: streams.auth, tls: streams.tls })
     .from(streams)
     .where(eq(streams.id, uuid(id)))
     .for('update')
   if (before === undefined) throw noStream(id)
   const { droppedHeaders, ...headers } = changedHeaders(before, change)
+  const { cookies, repeatable, auth, tls, ...plain } = change
+  const options = optionColumns({ cookies, repeatable, auth, tls }, before, change.url)
   const url = change.url && { url: new URL(change.url).href }
-  const set = { ...change, ...url, ...headers, updatedAt: new Date() }
+  const set = { ...plain, ...url, ...headers, ...options, updatedAt: new Date() }
   const [stream] = await tx
     .update(streams)
     .set(set)
@@ -384,6 +399,7 @@ async function carryOut(tx: Database, id: string, change: StreamChange) {
   if (stream === undefined) throw noStream(id)
   const twins = await changeTwin(tx, id, set)
   if (DEFINING.some((field) => change[field] !== undefined)) await startOver(tx, [id, ...twins])
+  if (new URL(stream.url).host !== new URL(before.url).host) await forgetCookies(tx, id)
   return { stream, twins, droppedHeaders }
 }
 
@@ -414,6 +430,11 @@ async function startOver(tx: Database, ids: readonly string[]): Promise<void> {
       epoch: sql`${checkpoints.epoch} + 1`,
     })
     .where(inArray(checkpoints.streamId, [...ids]))
+}
+
+/** Cookies are a host's; those of another would only be kept for nothing. */
+async function forgetCookies(tx: Database, id: string): Promise<void> {
+  await tx.update(checkpoints).set({ cookies: null }).where(eq(checkpoints.streamId, id))
 }
 
 function checkChangeable({ proxyKey, twinOf }: Stream, change: StreamChange): void {

@@ -7,6 +7,7 @@ import { KEEPING } from './keeping.ts'
 import { PAGES } from './pages.ts'
 import { QUEUE } from './queue.ts'
 import { RELAY } from './relay.ts'
+import { REQUESTS } from './requests.ts'
 import { SERVING } from './serving.ts'
 import { STORAGE } from './storage.ts'
 import { STREAMS } from './streams.ts'
@@ -23,6 +24,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...PAGES,
   ...QUEUE,
   ...RELAY,
+  ...REQUESTS,
   ...SERVING,
   ...STORAGE,
   ...STREAMS,

@@ -5,6 +5,7 @@ import { directFetch } from '../../../net/direct.ts'
 import { codingsOf, decompressing } from '../../content/codings.ts'
 import type { SseConfig, SseParser } from '../../content/sse-parser.ts'
 import type { Exchange } from '../../recording/entry.ts'
+import { keepCookies, meansOfRun } from '../../requests/means.ts'
 import { ENDLESS_BODY } from '../body.ts'
 import {
   type FollowDeps,
@@ -19,6 +20,7 @@ import type { Run, RunLog } from '../run.ts'
 import {
   askUpstream,
   failedAnswer,
+  type Means,
   statusError,
   type UpstreamAnswer,
   UpstreamError,
@@ -83,6 +85,7 @@ class Connection {
   readonly #parser: Parser
   readonly #format: Format
   readonly #asked: UpstreamRequest
+  readonly #means: Means
   #lastEventId: string
   #retryMs = RETRY_MS
   /** Whether the upstream has set that wait. */
@@ -114,6 +117,7 @@ class Connection {
     this.#deps = deps
     this.#reader = new EventReader(run, log, deps, signal)
     this.#asked = deps.request(run.stream)
+    this.#means = meansOfRun(run, deps)
     this.#lastEventId = run.checkpoint.lastEventId ?? ''
     this.#brief = run.evidence.failures
     this.#parser = format.parser({
@@ -247,12 +251,15 @@ class Connection {
       this.#log.turned()
     })
     try {
-      const answer = await askUpstream(this.#asked, this.#headers(), limits, this.#signal, fetch)
+      const answer = await askUpstream(
+        ...([this.#asked, this.#headers(), limits, this.#signal, fetch, this.#means] as const),
+      )
       const error = statusError(answer, now()) ?? formatError(answer.response, this.#format)
       if (error === undefined) return answer
       const bounds = { ...ENDLESS_BODY, maxPlainBytes: limits.maxBodyBytes }
       throw await failedAnswer(error, answer, bounds, this.#signal)
     } finally {
+      keepCookies(this.#run, this.#means, this.#deps)
       leave()
     }
   }
