@@ -28,14 +28,7 @@ export interface Report {
   madeAt: Date
   from: Date
   to: Date
-  subject: {
-    name: string
-    url: string
-    kind: Stream['kind']
-    /** Null for an event stream. */
-    intervalMs: number | null
-    registeredAt: Date
-  }
+  subject: Subject
   /** In the order in which they are shown. */
   figures: readonly Figure[]
   /** Sentences. `frequency` is null if nothing was compared; `savings` if nothing was polled. */
@@ -44,6 +37,16 @@ export interface Report {
   segmentMs: number
   /** Availability over the period, oldest first; those without data are left out. */
   segments: readonly AvailabilityStep[]
+}
+
+/** What figures are about. */
+export interface Subject {
+  name: string
+  url: string
+  kind: Stream['kind']
+  /** Null for an event stream. */
+  intervalMs: number | null
+  registeredAt: Date
 }
 
 export interface ReportDeps {
@@ -86,7 +89,7 @@ export async function readReport(
     version,
     madeAt: new Date(now()),
     ...period,
-    subject: subjectOf(stream, isPolled),
+    subject: subjectOf(stream),
     figures: [
       ...sizeFigures(sums, isPolled),
       ...changeFigures(sums, estimate, isPolled),
@@ -117,14 +120,14 @@ function wordsOf(estimate: Estimate | null, savings: StreamSavings | undefined):
 }
 
 /** What the report is about, without header values and without keys in the URL. */
-function subjectOf(stream: Stream, isPolled: boolean): Report['subject'] {
+export function subjectOf(stream: Stream): Subject {
   const { url, hidden } = publicUrl(stream.url)
   const hide = hideValues(stream.headers)
   return {
     name: hide(withoutHidden(stream.name, hidden)),
     url: hide(url),
     kind: stream.kind,
-    intervalMs: isPolled ? stream.intervalMs : null,
+    intervalMs: STREAM_KIND[stream.kind].isPolled ? stream.intervalMs : null,
     registeredAt: stream.createdAt,
   }
 }

@@ -84,6 +84,9 @@ test('measures and documents respond as documented', async () => {
   for (const id of [polled, followed, quiet]) await get(`/api/streams/${id}/report`)
   await contract.ask('GET', `/api/streams/${polled}/report`, { headers: NDJSON })
   await post(`/api/streams/${polled}/report/link`, { expiresInMs: 60_000 })
+  await get('/api/report?tag=shop')
+  await contract.ask('GET', '/api/report?tag=shop', { headers: NDJSON })
+  await post('/api/report/link', { tag: 'shop' })
   await contract.ask('DELETE', '/api/report/links')
   for (const measure of ['size', 'change', 'savings', 'latency', 'availability']) {
     for (const id of [polled, followed, quiet]) await get(`/api/streams/${id}/${measure}?step=minute`)
