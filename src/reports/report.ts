@@ -9,10 +9,18 @@ import type { Database } from '../storage/storage.ts'
 import type { Stream } from '../streams/ingest/run.ts'
 import { availabilityOf, availabilitySteps, availabilityWindows } from '../streams/measures/availability.ts'
 import { comparisonsOf } from '../streams/measures/comparisons.ts'
+import { lastCpuTrials, type StoredCpuTrial } from '../streams/measures/cpu-trials.ts'
 import { type StepOf, sumsOf, type Window } from '../streams/measures/measures.ts'
 import { readStreamSavings, type StreamSavings, summaryOf } from '../streams/measures/savings.ts'
 import { hideValues } from '../streams/registry/own-secrets.ts'
-import { availabilityFigures, changeFigures, type Figure, savingsFigures, sizeFigures } from './figures.ts'
+import {
+  availabilityFigures,
+  changeFigures,
+  cpuFigures,
+  type Figure,
+  savingsFigures,
+  sizeFigures,
+} from './figures.ts'
 
 /** Longest period of a report, in milliseconds: a year and a day of a leap year. */
 export const MAX_PERIOD_MS = 367 * DAY_MS
@@ -33,6 +41,8 @@ export interface Report {
   figures: readonly Figure[]
   /** Sentences. `frequency` is null if nothing was compared; `savings` if nothing was polled. */
   words: { frequency: string | null; savings: string | null }
+  /** The last measurement of a server's CPU, whenever it was made; null if there is none. */
+  cpu: StoredCpuTrial | null
   comparisons: readonly StepOf<Comparisons>[]
   segmentMs: number
   /** Availability over the period, oldest first; those without data are left out. */
@@ -75,15 +85,17 @@ export async function readReport(
 ): Promise<Report> {
   const scope = { streamId: stream.id }
   const segmentMs = segmentFor(period)
-  const [sums, comparisons, share, windows, segments, savings] = await Promise.all([
+  const [sums, comparisons, share, windows, segments, savings, trials] = await Promise.all([
     sumsOf(db, scope, period),
     comparisonsOf(db, stream, period),
     availabilityOf(db, { stream }, period),
     availabilityWindows(db, { stream }, period.to.getTime()),
     availabilitySteps(db, { stream }, period, segmentMs),
     savingsOf(db, stream, period),
+    lastCpuTrials(db, [stream.id]),
   ])
   const estimate = estimateRate(comparisons)
+  const trial = trials.get(stream.id)
   const { isPolled } = STREAM_KIND[stream.kind]
   return {
     version,
@@ -98,8 +110,10 @@ export async function readReport(
         ...AVAILABILITY_WINDOW_NAMES.map((name) => [name, windows[name]] as const),
       ]),
       ...(savings === undefined ? [] : savingsFigures(savings)),
+      ...(isPolled ? cpuFigures(trial) : []),
     ],
     words: wordsOf(estimate, savings),
+    cpu: trial ?? null,
     comparisons,
     ...{ segmentMs, segments },
   }

@@ -35,6 +35,7 @@ const SIZE: Column = ['meanBytes', (row) => row.meanBytes]
 const FREQUENCY: Column = ['frequency.perHour', (row) => row.frequency?.perHour ?? null]
 const AVAILABILITY: Column = ['availability', (row) => row.availability]
 const SAVING: Column = ['saving', (row) => row.saving]
+const CPU_SAVING: Column = ['cpuSaving', (row) => row.cpuSaving]
 
 /** Totals and medians over the rows. */
 export function tagFigures(rows: readonly TagRow[], savings: ScopeSavings | undefined): TagFigure[] {
@@ -53,10 +54,12 @@ export function tagFigures(rows: readonly TagRow[], savings: ScopeSavings | unde
     figure('change.median', 'Changes per hour, median of the streams', 'per hour', 'median', FREQUENCY),
     savedFigure(savings),
     figure('savings.median', `${SAVED}, median of the streams`, 'share', 'median', SAVING),
+    figure('cpu.median', `${CPU_SAVED}, median of the measured streams`, 'share', 'median', CPU_SAVING),
   ]
 }
 
 const SAVED = `Saved compared with ${BASELINES[HEADLINE]}`
+const CPU_SAVED = `A server’s CPU saved compared with ${BASELINES[HEADLINE]}`
 
 function savedFigure(savings: ScopeSavings | undefined): TagFigure {
   const inputs =

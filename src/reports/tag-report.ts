@@ -2,12 +2,14 @@ import { and, asc, isNull, sql } from 'drizzle-orm'
 import { streams } from '../../drizzle/schema.ts'
 import type { Caller } from '../auth/caller.ts'
 import { type Frequency, frequencyOf } from '../core/change/rate.ts'
+import { HEADLINE } from '../core/saved.ts'
 import { STREAM_KIND } from '../core/sets/stream-kinds.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Stream } from '../streams/ingest/run.ts'
 import { sharesOfEach } from '../streams/measures/availability.ts'
 import { changesOf } from '../streams/measures/comparisons.ts'
+import { lastCpuTrials } from '../streams/measures/cpu-trials.ts'
 import { sumsOfEach, type Window } from '../streams/measures/measures.ts'
 import { addSavings, readStreamSavings } from '../streams/measures/savings.ts'
 import { hasTag } from '../streams/registry/listing.ts'
@@ -49,6 +51,8 @@ export interface TagRow {
   availability: number | null
   /** Share of the headline's baseline that streaming saves. */
   saving: number | null
+  /** The same share of a server's CPU, by the last measurement. */
+  cpuSaving: number | null
 }
 
 /**
@@ -64,10 +68,11 @@ export async function readTagReport(
   const { total, some } = await taggedStreams(db, tag, caller)
   if (total === 0) throw new Problem('not_found', 'There is no stream with this tag.')
   const ids = some.map(({ id }) => id)
-  const [sums, shares, saved] = await Promise.all([
+  const [sums, shares, saved, trials] = await Promise.all([
     sumsOfEach(db, ids, period),
     sharesOfEach(db, ids, period),
     readStreamSavings(db, { streamIds: ids }, period),
+    lastCpuTrials(db, ids),
   ])
   const savingOf = new Map(saved.map(({ id, saving }) => [id, saving]))
   const rows: TagRow[] = []
@@ -83,6 +88,7 @@ export async function readTagReport(
       frequency: frequencyOf(await changesOf(db, stream, period)),
       availability: shares.get(id) ?? null,
       saving: savingOf.get(id) ?? null,
+      cpuSaving: trials.get(id)?.saved[HEADLINE].share ?? null,
     })
   }
   const savings = addSavings(saved)

@@ -6,6 +6,7 @@ import type { Figure } from '../../src/reports/figures.ts'
 import type { Report } from '../../src/reports/report.ts'
 import { Minute } from '../layout/format.tsx'
 import { type AvailabilityData, BAR, Segments } from '../stream/availability.tsx'
+import { Cpu } from './cpu.tsx'
 import { Inputs } from './inputs.tsx'
 import { Method } from './method.tsx'
 import { ReportShell } from './shell.tsx'
@@ -43,6 +44,7 @@ export function ReportPage(data: ReportData) {
         <Figures figures={figures} section="size" />
       </section>
       <Savings {...data} of={of} />
+      {isPolled && <Cpu cpu={data.cpu} />}
       <Method isPolled={isPolled} />
       <Inputs {...data} />
     </ReportShell>
@@ -157,9 +159,6 @@ function Savings({ figures, words, subject, of }: SectionData) {
           </p>
         </>
       )}
-      <p class="small">
-        CPU was not measured for this report. It depends on the machine: <code>weir bench</code> measures it.
-      </p>
     </section>
   )
 }

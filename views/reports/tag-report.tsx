@@ -42,6 +42,12 @@ export function TagReportPage(data: TagReportData) {
             ))}
           </tbody>
         </table>
+        {rows.every(({ cpuSaving }) => cpuSaving === null) && (
+          <p class="small">
+            CPU was never measured for any of these APIs. <code>weir bench</code> measures it for one, and
+            stores the result for its report and this one.
+          </p>
+        )}
       </section>
       <TagMethod />
       <Recalculate {...data} />
@@ -54,6 +60,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   size: 'Size',
   change: 'Change',
   savings: 'Savings',
+  cpu: 'CPU',
 }
 
 function contents({ streams: { total, shown: some }, rows }: TagReportData): string {
@@ -105,6 +112,9 @@ function Rows({ rows }: Pick<TagReport, 'rows'>) {
             <th scope="col" class="number">
               Saved
             </th>
+            <th scope="col" class="number">
+              CPU saved
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -117,7 +127,7 @@ function Rows({ rows }: Pick<TagReport, 'rows'>) {
   )
 }
 
-function Row({ subject, meanBytes, frequency, availability, saving }: TagRow) {
+function Row({ subject, meanBytes, frequency, availability, saving, cpuSaving }: TagRow) {
   const { name, url, intervalMs } = subject
   return (
     <tr>
@@ -134,6 +144,7 @@ function Row({ subject, meanBytes, frequency, availability, saving }: TagRow) {
       <td>{frequency?.words ?? 'Nothing was compared'}</td>
       <td class="number">{availabilityText(availability)}</td>
       <td class="number">{savedPercent(saving)}</td>
+      <td class="number">{savedPercent(cpuSaving)}</td>
     </tr>
   )
 }
@@ -162,6 +173,10 @@ function TagMethod() {
           <b>Saved.</b> The share of bytes that streaming saves compared with {BASELINES[HEADLINE]}; negative
           where it costs more. Event streams have no polling to save.
         </li>
+        <li>
+          <b>CPU saved.</b> The same share of a server's CPU, as <code>weir bench</code> last measured it for
+          each API, on one machine.
+        </li>
         <li>What could be a key in a URL is hidden as •••. A dash means that a figure isn't known.</li>
       </ul>
     </section>
@@ -184,13 +199,15 @@ function Recalculate({ figures, rows, formulas }: TagReportData) {
           </>
         ))}
         <h3>rows</h3>
-        <p class="small">meanBytes, receivedBytes, changed, compared, perHour, availability, saving</p>
+        <p class="small">
+          meanBytes, receivedBytes, changed, compared, perHour, availability, saving, cpuSaving
+        </p>
         <pre>
           {rows
             .map((row) =>
               [
                 ...[row.meanBytes, row.receivedBytes, row.changed, row.compared],
-                ...[row.frequency?.perHour ?? null, row.availability, row.saving],
+                ...[row.frequency?.perHour ?? null, row.availability, row.saving, row.cpuSaving],
               ]
                 .map(String)
                 .join(', '),

@@ -4,7 +4,7 @@ import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { UNITS } from '../../reports/figures.ts'
 import { FORMULAS, type FormulaName } from '../../reports/formulas.ts'
 import { TAG_FORMULAS, TAG_UNITS, type TagFormulaName } from '../../reports/tag-figures.ts'
-import { Availability, Change } from './measures.ts'
+import { Availability, Change, CpuTrial } from './measures.ts'
 import { Count, choice, Instant, Ms, named, nullable, Text } from './types.ts'
 
 const Input = Type.Union([Type.Number(), Type.Boolean(), Text, Type.Null()])
@@ -32,6 +32,7 @@ const head = {
   to: Instant,
   subject: Subject,
   words: Type.Object({ frequency: nullable(Text), savings: nullable(Text) }),
+  cpu: nullable(CpuTrial, 'The last measurement of a server’s CPU; null if there is none'),
   segmentMs: Count,
   formulas: Type.Record(Type.String(), Text),
 }
@@ -65,6 +66,7 @@ const tagRow = {
   compared: Count,
   frequency: Change.properties.frequency,
   availability: nullable(Type.Number(), '0 to 1; null while unknown'),
+  cpuSaving: nullable(Type.Number(), 'The same share of a server’s CPU; null if never measured'),
   saving: nullable(Type.Number(), `Share saved compared with ${BASELINES[HEADLINE]}; null without polls`),
 }
 const tagHead = {

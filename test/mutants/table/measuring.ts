@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: code that is searched for
 import type { Mistake } from '../mistake.ts'
 
 /** Mistakes in what is said about streams: reports, availability, connections, what people are shown. */
@@ -28,5 +29,32 @@ export const MEASURING: readonly Mistake[] = [
     replace: '',
     hurts: 'Whoever has a link to a tag with 10,000 streams keeps the database busy for minutes.',
     tests: ['test/reports/tag.test.ts'],
+  },
+  {
+    name: 'all measurements of CPU are kept',
+    guard: 'bound',
+    file: 'src/streams/measures/cpu-trials.ts',
+    find: 'ORDER BY at DESC LIMIT ${CPU_TRIALS_KEPT})`)',
+    replace: 'ORDER BY at DESC)`)',
+    hurts: 'A script that measures every minute fills the database.',
+    tests: ['test/reports/cpu.test.ts'],
+  },
+  {
+    name: 'the first measurement of CPU is reported',
+    guard: 'rule',
+    file: 'src/streams/measures/cpu-trials.ts',
+    find: '.orderBy(cpuTrials.streamId, desc(cpuTrials.at))',
+    replace: '.orderBy(cpuTrials.streamId, cpuTrials.at)',
+    hurts: 'Whoever measures again still reads the old figure.',
+    tests: ['test/reports/cpu.test.ts'],
+  },
+  {
+    name: 'an unclear difference in CPU is a saving',
+    guard: 'rule',
+    file: 'views/reports/cpu.tsx',
+    find: 'if (!saved.isClear) return',
+    replace: 'if (saved.share > 1) return',
+    hurts: 'Chance is published as a saving.',
+    tests: ['test/reports/cpu.test.ts'],
   },
 ]
