@@ -17,6 +17,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
+import type { CpuTrial } from '../src/core/cpu/trial.ts'
 import { type EntryKind, VERSION_KINDS_SQL } from '../src/core/sets/entry-kinds.ts'
 import type { ClientTls, RequestOptions } from '../src/core/sets/request-options.ts'
 import type { Scope } from '../src/core/sets/scopes.ts'
@@ -126,7 +127,7 @@ export const cpuTrials = weir.table(
       .notNull()
       .references(() => streams.id, { onDelete: 'cascade' }),
     at: at('at').notNull(),
-    result: jsonb().notNull(),
+    result: jsonb().$type<CpuTrial>().notNull(),
   },
   (table) => [primaryKey({ columns: [table.streamId, table.at] })],
 )

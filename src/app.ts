@@ -60,6 +60,7 @@ import { bulkRoutes } from './routes/streams/bulk.ts'
 import { bulkPages } from './routes/streams/bulk-pages.tsx'
 import { cachingRoutes } from './routes/streams/caching.ts'
 import { consoleRoutes } from './routes/streams/console.tsx'
+import { cpuRoutes } from './routes/streams/cpu-trials.ts'
 import { measureRoutes } from './routes/streams/measures.ts'
 import { streamPages } from './routes/streams/stream-pages.tsx'
 import { streamRoutes } from './routes/streams/streams.ts'
@@ -138,7 +139,7 @@ export async function createApp(deps: AppDeps) {
     .use(streamRoutes(deps))
     .use(previewRoutes(deps))
     .use(measureRoutes(deps))
-    .use(cachingRoutes(deps).use(reportRoutes(deps)))
+    .use(cachingRoutes(deps).use(cpuRoutes(deps)).use(reportRoutes(deps)))
     .use(documentRoutes({ ...deps, versions: versionsWith(versionsIn(deps.db), deps.archive.reader) }))
     .use(archiveRoutes(deps))
     .use(channelRoutes(deps))

@@ -41,6 +41,7 @@ const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
     'GET /api/incidents/:id',
     'GET /api/keys',
     'GET /api/keys/:id',
+    'GET /api/report',
     'GET /api/rules',
     'GET /api/rules/:id',
     'GET /api/savings',
@@ -55,6 +56,7 @@ const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
     'GET /api/streams/:id/availability',
     'GET /api/streams/:id/cache',
     'GET /api/streams/:id/change',
+    'GET /api/streams/:id/cpu',
     'GET /api/streams/:id/diff',
     'GET /api/streams/:id/document',
     'GET /api/streams/:id/events',
@@ -96,6 +98,7 @@ const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
     'GET /openapi/json',
     'GET /proxy/*',
     'GET /pulse',
+    'GET /report',
     'GET /rules',
     'GET /settings',
     'POST /settings/preferences',
@@ -127,6 +130,7 @@ const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
     'POST /api/channels/:id/test',
     'POST /api/deliveries/:id/replay',
     'POST /api/incidents/:id/acknowledge',
+    'POST /api/report/link',
     'POST /api/rules',
     'DELETE /api/rules/:id',
     'PATCH /api/rules/:id',
@@ -136,6 +140,7 @@ const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
     'POST /api/streams',
     'DELETE /api/streams/:id',
     'PATCH /api/streams/:id',
+    'POST /api/streams/:id/cpu',
     'POST /api/streams/:id/notify',
     'POST /api/streams/:id/report/link',
     'POST /api/streams/:id/start',
@@ -196,8 +201,14 @@ const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
   ],
 }
 
-/** Routes that a signed link opens as well, for GET and HEAD. */
-const LINKED: ReadonlySet<string> = new Set(['GET /streams/:id/report'])
+/**
+ * Routes that a signed link opens as well, for GET and HEAD, and where their subject is: the `id` in the path, or a
+ * parameter.
+ */
+const LINKED: ReadonlyMap<string, 'id' | 'tag'> = new Map([
+  ['GET /streams/:id/report', 'id'],
+  ['GET /report', 'tag'],
+])
 
 const DECISIONS: ReadonlyMap<string, RouteAccess> = new Map(
   Object.entries(ROUTES).flatMap(([access, names]) => names.map((name) => [name, access as RouteAccess])),
@@ -219,6 +230,12 @@ export function accessOf(method: string, path: string): RouteAccess | undefined 
 /** Whether a signed link may open a route; every other needs a caller. */
 export function isLinked(method: string, path: string): boolean {
   return (method === 'GET' || method === 'HEAD') && LINKED.has(`GET ${path}`)
+}
+
+/** The parameter with what a link to this route is about; undefined if that is in the path. */
+export function linkParameter(path: string): 'tag' | undefined {
+  const part = LINKED.get(`GET ${path}`)
+  return part === 'id' ? undefined : part
 }
 
 /** @throws Error naming each route that has no decision */

@@ -108,7 +108,7 @@ export class Door {
 
   /** @returns undefined if no link may open the route, or the request has none */
   async #seeLink(request: Request, wanted: Wanted | undefined): Promise<RequestIdentity | undefined> {
-    if (wanted?.subject === undefined || !this.#isByLink(request, wanted)) return undefined
+    if (wanted === undefined || !this.#isByLink(request, wanted)) return undefined
     if (await this.#deps.links.opens(request, wanted.route, wanted.subject))
       return { by: 'caller', caller: LINK_READER, how: 'link' }
     return { by: 'nobody', wasWrong: false, isByLink: true }

@@ -2,20 +2,21 @@ import { createHmac } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
 import { marks } from '../../drizzle/schema.ts'
 import type { Database } from '../storage/storage.ts'
+import { linkParameter } from './access.ts'
 import { isSameSecret, newSecret, type RandomBytes } from './secrets.ts'
 
 /** What a link shows, and until when. Times as they are in the link. */
 export interface LinkTerms {
   /** The route's pattern. */
   route: string
-  /** The ID in its path. */
+  /** The ID in its path, or the value of its {@link linkParameter}. */
   subject: string
   from: string
   to: string
   expires: string
 }
 
-/** Parameters of a link; it has each of them once, and no others. */
+/** Parameters of a link, apart from its subject; it has each of them once, and no others. */
 const PARAMETERS = ['from', 'to', 'expires', 'signature'] as const
 /** The mark that holds the secret. */
 const MARK = 'links'
@@ -43,15 +44,23 @@ export class Links {
 
   /** The query of a link. */
   async sign(terms: LinkTerms): Promise<URLSearchParams> {
-    const { from, to, expires } = terms
-    return new URLSearchParams({ from, to, expires, signature: signatureOf(terms, await this.#secret()) })
+    const { route, subject, from, to, expires } = terms
+    const parameter = linkParameter(route)
+    return new URLSearchParams({
+      ...(parameter !== undefined && { [parameter]: subject }),
+      ...{ from, to, expires, signature: signatureOf(terms, await this.#secret()) },
+    })
   }
 
-  /** Whether a request for this route and ID comes by a valid link. */
-  async opens({ url }: Request, route: string, subject: string): Promise<boolean> {
+  /** Whether a request for this route comes by a valid link. @param id in the route's path, if it has one */
+  async opens({ url }: Request, route: string, id: string | undefined): Promise<boolean> {
+    const parameter = linkParameter(route)
     const given = [...new URL(url).searchParams]
     const byName = new Map(given)
-    if (given.length !== PARAMETERS.length || !PARAMETERS.every((name) => byName.has(name))) return false
+    const needed = parameter === undefined ? PARAMETERS : [...PARAMETERS, parameter]
+    if (given.length !== needed.length || !needed.every((name) => byName.has(name))) return false
+    const subject = parameter === undefined ? id : byName.get(parameter)
+    if (subject === undefined) return false
     const [from, to, expires, signature] = PARAMETERS.map((name) => byName.get(name) ?? '') as [
       ...[string, string, string, string],
     ]

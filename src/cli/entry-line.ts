@@ -1,3 +1,4 @@
+import { endSentence } from '../core/judging/ended-connections.ts'
 import { failureSentence } from '../core/judging/failure.ts'
 import { gapSentence } from '../core/sets/gap-reasons.ts'
 import { bytes } from '../core/units.ts'
@@ -9,7 +10,7 @@ import { cut, safe } from './text.ts'
 /** Characters of an entry's data that are shown if there is no terminal width. */
 const MAX_SHOWN_CHARS = 200
 
-/** An entry in one line: time, number, kind, size, and the beginning of its data; gaps and errors in words. */
+/** An entry in one line: time, number, kind, size, and the beginning of its data; ends, gaps and errors in words. */
 export function entryLine(entry: EntryJson, out: Output): string {
   const { at, seq, kind, event, response, wireBytes, data } = entry
   const contents = contentsOf(kind, data)
@@ -27,8 +28,13 @@ export function entryLine(entry: EntryJson, out: Output): string {
   return `${dimmed(out)(shown.slice(0, at.length))}${shown.slice(at.length)}\n`
 }
 
+const IN_WORDS: Partial<Record<EntryJson['kind'], (data: unknown) => string | undefined>> = {
+  end: endSentence,
+  error: failureSentence,
+  gap: gapSentence,
+}
+
 function contentsOf(kind: EntryJson['kind'], data: EntryJson['data']): string {
   if (data === undefined) return ''
-  const inWords = kind === 'gap' ? gapSentence(data) : kind === 'error' ? failureSentence(data) : undefined
-  return inWords ?? (typeof data === 'string' ? data : JSON.stringify(data))
+  return IN_WORDS[kind]?.(data) ?? (typeof data === 'string' ? data : JSON.stringify(data))
 }

@@ -40,7 +40,8 @@ export function networkSentence(share: number): string {
   return `On the network, with requests and packet headers, ${estimate}.`
 }
 
-function median(values: readonly number[]): number | null {
+/** Null if there is none. */
+export function median(values: readonly number[]): number | null {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)
   const [low, high] = [sorted[sorted.length % 2 === 0 ? middle - 1 : middle], sorted[middle]]

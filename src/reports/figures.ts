@@ -1,8 +1,9 @@
 import type { Availability } from '../core/availability.ts'
 import type { Estimate } from '../core/change/rate.ts'
 import { changeRate, type PollSums, streamRank } from '../core/measures.ts'
-import { BASELINE_NAMES } from '../core/saved.ts'
+import { BASELINE_NAMES, BASELINES } from '../core/saved.ts'
 import { GZIP_STREAM_HEAD_BYTES, STREAM_HEAD_BYTES } from '../core/stream-head.ts'
+import type { StoredCpuTrial } from '../streams/measures/cpu-trials.ts'
 import { type StreamSavings, upstreamSavings } from '../streams/measures/savings.ts'
 import type { FormulaName } from './formulas.ts'
 
@@ -139,6 +140,22 @@ export function savingsFigures(savings: StreamSavings): Figure[] {
       server('serverOf100', ASSUMED_SUBSCRIBERS),
     ]
   })
+}
+
+/** By the last measurement; the values are null if there is none. */
+export function cpuFigures(trial: StoredCpuTrial | undefined): Figure[] {
+  return BASELINE_NAMES.map((baseline) =>
+    share(
+      [`cpu.${baseline}`, `A server’s CPU, compared with ${BASELINES[baseline]}`, 'cpuSaved'],
+      trial?.saved[baseline].share ?? null,
+      {
+        ...{ baseline, subscribers: trial?.subscribers ?? null },
+        streamingCpuMs: trial?.streaming.cpuMs ?? null,
+        pollingCpuMs: trial?.polling[baseline].cpuMs ?? null,
+        measuredAt: trial?.at.toISOString() ?? null,
+      },
+    ),
+  )
 }
 
 function clients(count: number): string {

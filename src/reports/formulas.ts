@@ -20,5 +20,6 @@ export const FORMULAS = {
   clientSaved: '1 - streamedBytes / polledBytes, both from the same sums: docs/measures.md, "Savings"',
   serverSaved: '1 - (wireBytes + headBytes) / (subscribers × pollingBytes)',
   networkSaved: '1 - streamed / polled, with requests, packets and TLS: docs/measures.md, "On the network"',
+  cpuSaved: '1 - streamingCpuMs / pollingCpuMs, of a server: docs/measures.md, "CPU"',
 } as const
 export type FormulaName = keyof typeof FORMULAS

@@ -9,10 +9,18 @@ import type { Database } from '../storage/storage.ts'
 import type { Stream } from '../streams/ingest/run.ts'
 import { availabilityOf, availabilitySteps, availabilityWindows } from '../streams/measures/availability.ts'
 import { comparisonsOf } from '../streams/measures/comparisons.ts'
+import { lastCpuTrials, type StoredCpuTrial } from '../streams/measures/cpu-trials.ts'
 import { type StepOf, sumsOf, type Window } from '../streams/measures/measures.ts'
 import { readStreamSavings, type StreamSavings, summaryOf } from '../streams/measures/savings.ts'
 import { hideValues } from '../streams/registry/own-secrets.ts'
-import { availabilityFigures, changeFigures, type Figure, savingsFigures, sizeFigures } from './figures.ts'
+import {
+  availabilityFigures,
+  changeFigures,
+  cpuFigures,
+  type Figure,
+  savingsFigures,
+  sizeFigures,
+} from './figures.ts'
 
 /** Longest period of a report, in milliseconds: a year and a day of a leap year. */
 export const MAX_PERIOD_MS = 367 * DAY_MS
@@ -28,22 +36,27 @@ export interface Report {
   madeAt: Date
   from: Date
   to: Date
-  subject: {
-    name: string
-    url: string
-    kind: Stream['kind']
-    /** Null for an event stream. */
-    intervalMs: number | null
-    registeredAt: Date
-  }
+  subject: Subject
   /** In the order in which they are shown. */
   figures: readonly Figure[]
   /** Sentences. `frequency` is null if nothing was compared; `savings` if nothing was polled. */
   words: { frequency: string | null; savings: string | null }
+  /** The last measurement of a server's CPU, whenever it was made; null if there is none. */
+  cpu: StoredCpuTrial | null
   comparisons: readonly StepOf<Comparisons>[]
   segmentMs: number
   /** Availability over the period, oldest first; those without data are left out. */
   segments: readonly AvailabilityStep[]
+}
+
+/** What figures are about. */
+export interface Subject {
+  name: string
+  url: string
+  kind: Stream['kind']
+  /** Null for an event stream. */
+  intervalMs: number | null
+  registeredAt: Date
 }
 
 export interface ReportDeps {
@@ -72,21 +85,23 @@ export async function readReport(
 ): Promise<Report> {
   const scope = { streamId: stream.id }
   const segmentMs = segmentFor(period)
-  const [sums, comparisons, share, windows, segments, savings] = await Promise.all([
+  const [sums, comparisons, share, windows, segments, savings, trials] = await Promise.all([
     sumsOf(db, scope, period),
     comparisonsOf(db, stream, period),
     availabilityOf(db, { stream }, period),
     availabilityWindows(db, { stream }, period.to.getTime()),
     availabilitySteps(db, { stream }, period, segmentMs),
     savingsOf(db, stream, period),
+    lastCpuTrials(db, [stream.id]),
   ])
   const estimate = estimateRate(comparisons)
+  const trial = trials.get(stream.id)
   const { isPolled } = STREAM_KIND[stream.kind]
   return {
     version,
     madeAt: new Date(now()),
     ...period,
-    subject: subjectOf(stream, isPolled),
+    subject: subjectOf(stream),
     figures: [
       ...sizeFigures(sums, isPolled),
       ...changeFigures(sums, estimate, isPolled),
@@ -95,8 +110,10 @@ export async function readReport(
         ...AVAILABILITY_WINDOW_NAMES.map((name) => [name, windows[name]] as const),
       ]),
       ...(savings === undefined ? [] : savingsFigures(savings)),
+      ...(isPolled ? cpuFigures(trial) : []),
     ],
     words: wordsOf(estimate, savings),
+    cpu: trial ?? null,
     comparisons,
     ...{ segmentMs, segments },
   }
@@ -117,14 +134,14 @@ function wordsOf(estimate: Estimate | null, savings: StreamSavings | undefined):
 }
 
 /** What the report is about, without header values and without keys in the URL. */
-function subjectOf(stream: Stream, isPolled: boolean): Report['subject'] {
+export function subjectOf(stream: Stream): Subject {
   const { url, hidden } = publicUrl(stream.url)
   const hide = hideValues(stream.headers)
   return {
     name: hide(withoutHidden(stream.name, hidden)),
     url: hide(url),
     kind: stream.kind,
-    intervalMs: isPolled ? stream.intervalMs : null,
+    intervalMs: STREAM_KIND[stream.kind].isPolled ? stream.intervalMs : null,
     registeredAt: stream.createdAt,
   }
 }

@@ -90,6 +90,44 @@ test('bench replays what was recorded to every client, and counts it', async () 
     ...{ clients: 7, deliveries: streaming.replays * 7 * 2, connections: streaming.replays * 7 },
     heartbeats: streaming.replays * 7 * 10,
   })
+  // And Weir has it, for reports.
+  const { items } = await weir.json<{ items: object[] }>(`/api/streams/${id}/cpu`)
+  expect(items[0]).toMatchObject({
+    ...{ subscribers: 7, seconds: 1, clients: { polling: 7, streaming: 7 } },
+    recorded: { from: recorded.from, to: recorded.to, polls, changes: 2 },
+    streaming: { cpuMs: streaming.cpuMs },
+    saved: { conditional: polling.conditional.saved },
+  })
+})
+
+test('bench with a key that may only read says that its result isn’t stored', async () => {
+  const locked = await startTestWeir({ WEIR_TOKEN: 'a-secret-of-sixteen' })
+  const owner = { headers: { Authorization: 'Bearer a-secret-of-sixteen' } }
+  const post = (path: string, body: unknown) =>
+    fetch(locked.url + path, { ...owner, method: 'POST', body: JSON.stringify(body) })
+  const url = upstream.on('/locked', (_, hits) => Response.json({ hits }))
+  const { id } = (await (await post('/api/streams', { url, kind: 'poll', intervalMs: 500 })).json()) as {
+    id: string
+  }
+  const { secret } = (await (await post('/api/keys', { name: 'Reader', scope: 'read' })).json()) as {
+    secret: string
+  }
+  await until('it has changed', async () => {
+    const { total } = (await (await fetch(`${locked.url}/api/streams/${id}/size`, owner)).json()) as {
+      total: { entries: number }
+    }
+    return total.entries >= 3
+  })
+  const { code, out, err } = await cliOf(locked.url, { WEIR_TOKEN: secret })(
+    'bench',
+    id,
+    '--seconds',
+    '1',
+    '--json',
+  )
+  expect([code, JSON.parse(out).subscribers]).toEqual([0, 100])
+  expect(err).toContain('The result isn’t stored: ')
+  await locked.close()
 })
 
 test('bench says in a table what a server needs, and what streaming saves', async () => {

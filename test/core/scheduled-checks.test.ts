@@ -82,11 +82,11 @@ describe('a check', () => {
       ],
     ],
     [
-      'is unknown if it passed between a failure and an answer',
+      'is unanswered if it passed between a failure and an answer',
       [{ dueAt: 0, end: 'failed' }, { dueAt: 4_500 }],
       [
         [0, 1],
-        [1, 0],
+        [1, 3],
       ],
     ],
     [

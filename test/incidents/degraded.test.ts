@@ -60,6 +60,28 @@ describe.each(SETUPS)('on $name', (setup) => {
       })
     })
 
+    test('an outage that ends in a degraded stream ended with its first success, and not with an earlier one', async () => {
+      const [id = ''] = await world.add(2, (index) => `h${index}.test`)
+      await world.look(2)
+      const earlierAt = world.now - 3_600_000
+      const end = async (recoveredAt: number) => {
+        const deadAt = world.now
+        await world.set([id], 'dead')
+        await world.look(6)
+        await world.set([id], 'degraded', {
+          ...{ failures: 0, failingSince: undefined, phase: 'open', recoveredAt },
+        })
+        await world.look(6)
+        const outage = (await world.incidents()).findLast(({ cause }) => cause === 'dead')
+        return { deadAt, period: outage && periodOf(outage, world.now) }
+      }
+      const first = await end(world.now + 25_000)
+      expect(first.period).toMatchObject({ since: first.deadAt, until: first.deadAt + 25_000 })
+      const second = await end(earlierAt)
+      expect(second.period?.since).toBe(second.deadAt)
+      expect(second.period?.until).toBeGreaterThan(second.deadAt)
+    })
+
     test('a dead stream has its incident with the next evaluation, and a silent one only if it stays silent', async () => {
       const [dead = '', silent = ''] = await world.add(3, (index) => `h${index}.test`)
       await world.look(2)

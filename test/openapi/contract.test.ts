@@ -84,6 +84,17 @@ test('measures and documents respond as documented', async () => {
   for (const id of [polled, followed, quiet]) await get(`/api/streams/${id}/report`)
   await contract.ask('GET', `/api/streams/${polled}/report`, { headers: NDJSON })
   await post(`/api/streams/${polled}/report/link`, { expiresInMs: 60_000 })
+  const cost = { cpuMs: 2, leastMs: 1, mostMs: 3 }
+  await post(`/api/streams/${polled}/cpu`, {
+    ...{ subscribers: 10, seconds: 5, clients: { polling: 10, streaming: 10 } },
+    recorded: { from: PAST, to: FUTURE, polls: 10, changes: 2 },
+    ...{ polling: { plain: cost, gzip: cost, conditional: cost }, streaming: cost },
+  })
+  await get(`/api/streams/${polled}/cpu`)
+  await get(`/api/streams/${polled}/report`)
+  await get('/api/report?tag=shop')
+  await contract.ask('GET', '/api/report?tag=shop', { headers: NDJSON })
+  await post('/api/report/link', { tag: 'shop' })
   await contract.ask('DELETE', '/api/report/links')
   for (const measure of ['size', 'change', 'savings', 'latency', 'availability']) {
     for (const id of [polled, followed, quiet]) await get(`/api/streams/${id}/${measure}?step=minute`)

@@ -47,7 +47,12 @@ type Numbers = Record<
   | 'upMs'
   | 'wireBytes',
   number
-> & { baseline: 'plain' | 'gzip' | 'conditional'; isEncrypted: boolean }
+> & {
+  streamingCpuMs: number
+  pollingCpuMs: number | null
+  baseline: 'plain' | 'gzip' | 'conditional'
+  isEncrypted: boolean
+}
 
 /** Calculates every figure from the report's inputs alone, with the formulas of docs/measures.md and nothing of Weir's. */
 export function recalculate(report: PublishedReport): Map<string, number | null> {
@@ -87,6 +92,7 @@ const SIMPLE: Record<string, (given: Numbers) => number | null> = {
   time: (g) => per(g.upMs, g.upMs + g.downMs),
   clientSaved: (g) => 1 - streamed(g).bytes / polled(g),
   serverSaved: (g) => 1 - (g.wireBytes + g.headBytes) / (g.subscribers * g.pollingBytes),
+  cpuSaved: (g) => (g.pollingCpuMs === null ? null : 1 - g.streamingCpuMs / g.pollingCpuMs),
   networkSaved: (g) => 1 - streamedOnNetwork(g) / polledOnNetwork(g),
 }
 

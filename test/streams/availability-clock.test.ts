@@ -124,7 +124,7 @@ test('time in which Weir was off counts neither way, even if the API failed befo
   followPoll(second, after, stop.signal, deps).catch(() => {})
   await elapse(15 * MINUTE_MS, 1_000)
   const sums = [before, after].map(({ drafts }) => sumsOf(drafts))
-  // Up for 10 min of each quarter of an hour in which it ran, but for the last wait of the outage.
+  // Up for 10 min of each quarter of an hour in which it ran.
   expect(sums[0]?.answered).toBe(10)
   expect(sums[0]?.unanswered).toBeWithin(5, 7)
   expect(sums[1]?.unanswered).toBeWithin(4, 7)
@@ -142,14 +142,50 @@ test('an error of Weir’s own is no failed attempt, and an entry says what it d
   const drafts = poll(10_000, downBetween(1, 2))
   await elapse(3 * MINUTE_MS, 500)
   const unusual = drafts.filter(({ exchange }) => exchange?.checks !== undefined)
-  expect(unusual.every(({ kind, exchange }) => kind === 'error' || exchange?.checks?.[0] === 0)).toBe(true)
-  expect(drafts.filter(({ kind }) => kind === 'exchange').some(({ exchange }) => exchange?.checks)).toBe(
-    false,
+  // Of those that were answered, only the first after the outage, which decides the wait before it.
+  const firstAnswered = drafts.find(
+    ({ kind, at }, index) => kind !== 'error' && at > 0 && drafts[index - 1]?.kind === 'error',
   )
+  expect(unusual.filter(({ kind }) => kind !== 'error').every((draft) => draft === firstAnswered)).toBe(true)
   expect(sumsOf(drafts).failures).toBe(drafts.filter(({ kind }) => kind === 'error').length)
   const own: Draft = { at: 0, kind: 'error', wireBytes: 0, bodyBytes: 0, data: '{"code":"patch_mismatch"}' }
   expect(sumsOf([own])).toEqual({ answered: 0, unanswered: 0, failures: 0 })
 })
+
+/** Each counts the outage from the first failed attempt to the first answered one. */
+test.each([2_000, 10_000, 60_000])(
+  'polled every %d ms, availability and evidence agree on an outage',
+  async (intervalMs) => {
+    for (const [from, to] of [
+      [20, 33],
+      [5, 9.5],
+      [11, 41.3],
+    ] as const) {
+      const fetch = downBetween(from, to)
+      const run = newRun({ kind: 'poll', intervalMs })
+      const log = logOf(run)
+      const random = seeded(`outage ${from}`)
+      const own = new AbortController()
+      const ended = followPoll(
+        run,
+        log,
+        own.signal,
+        followDeps(fetch, { random: () => integer(random, 1_000) / 1_000 }),
+      )
+      ended.catch(() => {})
+      await elapse(to * MINUTE_MS - 1, Math.min(intervalMs, 10_000) / 10)
+      const since = run.evidence.failingSince ?? 0
+      await elapse(3 * MINUTE_MS, Math.min(intervalMs, 10_000) / 10)
+      const until = run.evidence.recoveredAt ?? 0
+      own.abort()
+      await settle()
+      expect(until).toBeGreaterThan(since)
+      const downMs = sumsOf(log.drafts).unanswered * intervalMs
+      expect(Math.abs(downMs - (until - since))).toBeLessThanOrEqual(intervalMs)
+    }
+  },
+  120_000,
+)
 
 describe('an event stream', () => {
   const SSE = { headers: { 'Content-Type': 'text/event-stream' } }

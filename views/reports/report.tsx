@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto'
-import { raw } from 'hono/html'
 import { availabilityText } from '../../src/core/availability.ts'
 import { period } from '../../src/core/change/words.ts'
 import { BASELINE_NAMES, BASELINES } from '../../src/core/saved.ts'
@@ -8,9 +6,10 @@ import type { Figure } from '../../src/reports/figures.ts'
 import type { Report } from '../../src/reports/report.ts'
 import { Minute } from '../layout/format.tsx'
 import { type AvailabilityData, BAR, Segments } from '../stream/availability.tsx'
+import { Cpu } from './cpu.tsx'
 import { Inputs } from './inputs.tsx'
 import { Method } from './method.tsx'
-import { REPORT_CSS } from './style.ts'
+import { ReportShell } from './shell.tsx'
 
 export interface ReportData extends Report {
   /** All segments of the period, including those without data. */
@@ -18,58 +17,37 @@ export interface ReportData extends Report {
   formulas: Readonly<Record<string, string>>
 }
 
-/** Nothing but the page's own style. */
-export const REPORT_POLICY =
-  `default-src 'none'; style-src 'sha256-${createHash('sha256').update(REPORT_CSS).digest('base64')}'; ` +
-  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
 /** What an API does, for readers outside: complete by itself, without scripts, and printable. */
 export function ReportPage(data: ReportData) {
   const { subject, figures, version, madeAt, from, to } = data
   const of = byId(figures)
   const isPolled = subject.intervalMs !== null
   return (
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta name="robots" content="noindex" />
-        <title>{`${subject.name}: API report`}</title>
-        <style>{raw(REPORT_CSS)}</style>
-      </head>
-      <body>
-        <main>
-          <header>
-            <p class="soft small">API report</p>
-            <h1>{subject.name}</h1>
-            <p class="soft mono">{subject.url}</p>
-            <p class="small">
-              <Minute at={from} /> to <Minute at={to} /> UTC ({period(to.getTime() - from.getTime())}).{' '}
-              {isPolled
-                ? `Polled every ${period(subject.intervalMs ?? 0)}.`
-                : 'Followed as a server-sent event stream.'}{' '}
-              Registered <Minute at={subject.registeredAt} /> UTC.
-            </p>
-          </header>
-          <Summary of={of} />
-          <Availability {...data} of={of} />
-          <Change {...data} of={of} />
-          <section>
-            <h2>Size</h2>
-            <Figures figures={figures} section="size" />
-          </section>
-          <Savings {...data} of={of} />
-          <Method isPolled={isPolled} />
-          <Inputs {...data} />
-        </main>
-        <footer class="small soft">
-          <p>
-            Made <Minute at={madeAt} /> UTC by Weir {version}.
-          </p>
-        </footer>
-      </body>
-    </html>
+    <ReportShell title={`${subject.name}: API report`} {...{ version, madeAt }}>
+      <header>
+        <p class="soft small">API report</p>
+        <h1>{subject.name}</h1>
+        <p class="soft mono">{subject.url}</p>
+        <p class="small">
+          <Minute at={from} /> to <Minute at={to} /> UTC ({period(to.getTime() - from.getTime())}).{' '}
+          {isPolled
+            ? `Polled every ${period(subject.intervalMs ?? 0)}.`
+            : 'Followed as a server-sent event stream.'}{' '}
+          Registered <Minute at={subject.registeredAt} /> UTC.
+        </p>
+      </header>
+      <Summary of={of} />
+      <Availability {...data} of={of} />
+      <Change {...data} of={of} />
+      <section>
+        <h2>Size</h2>
+        <Figures figures={figures} section="size" />
+      </section>
+      <Savings {...data} of={of} />
+      {isPolled && <Cpu cpu={data.cpu} />}
+      <Method isPolled={isPolled} />
+      <Inputs {...data} />
+    </ReportShell>
   )
 }
 
@@ -181,9 +159,6 @@ function Savings({ figures, words, subject, of }: SectionData) {
           </p>
         </>
       )}
-      <p class="small">
-        CPU was not measured for this report. It depends on the machine: <code>weir bench</code> measures it.
-      </p>
     </section>
   )
 }

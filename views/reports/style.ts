@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 /** The report's own style, so that the page is complete by itself. Colors as in the console; light on paper. */
 export const REPORT_CSS = `
 :root{color-scheme:light dark;--bg:light-dark(#fff,#0b0f12);--text:light-dark(#142226,#d7e6e8);--soft:light-dark(#4a6067,#93a9b0);--line:light-dark(#cbd8da,#2a3940);--good:light-dark(#00735c,#00ffcc);--bad:light-dark(#c2183a,#ff5c7a);--none:light-dark(#c3cfd2,#37474e)}
@@ -23,6 +25,8 @@ th,td{text-align:left;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var
 thead th{color:var(--soft);font-size:.875rem}
 .number{text-align:right;padding-right:0;padding-left:.75rem}
 td.number{white-space:nowrap}
+.wide{min-width:38rem}
+.name{min-width:12rem;overflow-wrap:anywhere}
 .uptime{display:block;width:100%;height:2.25rem;margin:.75rem 0 .25rem}
 .answered{fill:var(--good)}
 .failed{fill:var(--bad)}
@@ -39,3 +43,8 @@ h2,h3{break-after:avoid}
 tr,.big,.uptime,li{break-inside:avoid}
 section:has(>details:not([open])){display:none}}
 `
+
+/** Nothing but the page's own style. */
+export const REPORT_POLICY =
+  `default-src 'none'; style-src 'sha256-${createHash('sha256').update(REPORT_CSS).digest('base64')}'; ` +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -41,6 +41,10 @@ export interface EvidenceView extends Pick<Evidence, 'failures'> {
   lastByteAt: Date | undefined
   lastHeartbeatAt: Date | undefined
   lastEventAt: Date | undefined
+  /** Attempts to connect, and what became of them, in words; left out if none is counted, or if it is polled. */
+  connections: string | undefined
+  /** How the last connection ended that didn't fail, in words. */
+  lastEnd: { words: string; at: Date } | undefined
   lastPollAt: Date | undefined
   nextRetryAt: Date | undefined
   /** What is left of the host's daily budget; left out unless it fails. */
@@ -219,6 +223,12 @@ function Facts({ stream, status, statusSince, perMinute, entries, evidence, run 
       ) : (
         <Fact name="Last heartbeat">
           <Ago at={evidence.lastHeartbeatAt} />
+        </Fact>
+      )}
+      {evidence.connections && <Fact name="Connections">{evidence.connections}</Fact>}
+      {evidence.lastEnd && (
+        <Fact name="Last connection ended">
+          <Ago at={evidence.lastEnd.at} /> <span class="below">{evidence.lastEnd.words}</span>
         </Fact>
       )}
       {evidence.resumes && <Fact name="Resumes">{evidence.resumes}</Fact>}

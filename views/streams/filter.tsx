@@ -71,6 +71,13 @@ function Chips({ listed }: { listed: ListedAs }) {
           Show all
         </a>
       </li>
+      {listed.tag && (
+        <li>
+          <a class="plain" href={`/report?${new URLSearchParams({ tag: listed.tag })}`}>
+            Report of this tag
+          </a>
+        </li>
+      )}
     </ul>
   )
 }

@@ -1,3 +1,4 @@
+import { type CpuCost, type CpuSaved, cpuSaved } from '../../core/cpu/trial.ts'
 import { POLL_WAYS, type PollWay } from './protocol.ts'
 
 /** How often an idle stream sends a heartbeat, in milliseconds: as Weir's. */
@@ -45,27 +46,9 @@ export interface Counts {
   windowMs: number
 }
 
-/** CPU of a server for the whole recording and all clients, in milliseconds. */
-export interface Cost {
-  /** The mean of the phases, with the least and the most. */
-  cpuMs: number
-  leastMs: number
-  mostMs: number
-}
-
-/** The share of a server's CPU that streaming saves; negative for a loss. */
-export interface Saved {
-  share: number
-  /** Of any two phases that are compared. */
-  least: number
-  most: number
-  /** Whether the difference is larger than the spread of the phases. */
-  isClear: boolean
-}
-
 export interface Comparison {
-  polling: Record<PollWay, { cost: Cost; saved: Saved }>
-  streaming: Cost
+  polling: Record<PollWay, { cost: CpuCost; saved: CpuSaved }>
+  streaming: CpuCost
 }
 
 /** Compares what n clients would have cost. */
@@ -74,7 +57,7 @@ export function compare(phases: readonly Phase[], counts: Counts, subscribers: n
   const ways = POLL_WAYS.map((way) => {
     const own = phases.filter((phase) => phase.way === way) as (PolledPhase & Played)[]
     const cost = costOf(own.map((phase) => polledMs(phase, counts, subscribers)))
-    return [way, { cost, saved: savedBy(streaming, cost) }] as const
+    return [way, { cost, saved: cpuSaved(streaming, cost) }] as const
   })
   return { polling: Object.fromEntries(ways) as Comparison['polling'], streaming }
 }
@@ -101,14 +84,7 @@ function streamedMs(phase: StreamedPhase & Played, counts: Counts, subscribers: 
   return phase.onceMs / phase.replays + subscribers * each
 }
 
-function costOf(all: readonly number[]): Cost {
+function costOf(all: readonly number[]): CpuCost {
   const cpuMs = all.reduce((sum, each) => sum + each, 0) / all.length
   return { cpuMs, leastMs: Math.min(...all), mostMs: Math.max(...all) }
-}
-
-function savedBy(streaming: Cost, polling: Cost): Saved {
-  const share = 1 - streaming.cpuMs / polling.cpuMs
-  const least = 1 - streaming.mostMs / polling.leastMs
-  const most = 1 - streaming.leastMs / polling.mostMs
-  return { share, least, most, isClear: Math.abs(share) > most - least }
 }

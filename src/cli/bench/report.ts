@@ -1,17 +1,10 @@
+import type { CpuCost, CpuSaved, CpuTrial } from '../../core/cpu/trial.ts'
 import { span } from '../../core/judging/status.ts'
 import { percent } from '../../core/units.ts'
 import type { Io } from '../command.ts'
 import { say } from '../print.ts'
 import { table } from '../table.ts'
-import {
-  type Comparison,
-  type Counts,
-  compare,
-  heartbeatsOf,
-  isStreamed,
-  type Phase,
-  type Saved,
-} from './cost.ts'
+import { type Comparison, type Counts, compare, heartbeatsOf, isStreamed, type Phase } from './cost.ts'
 import { POLL_WAYS, type PollWay } from './protocol.ts'
 import { fingerprint, type Recording } from './recording.ts'
 
@@ -44,6 +37,25 @@ export function resultOf(recording: Recording, phases: readonly Phase[], subscri
     ) as Record<PollWay, ReturnType<typeof pollingOf>>,
     streaming: streamingOf(phases, counts, comparison),
   }
+}
+
+/** What Weir stores of a result, for reports. */
+export function trialOf({ subscribers, recorded, polling, streaming }: Result, seconds: number): CpuTrial {
+  const { from, to, polls, changes } = recorded
+  return {
+    ...{ subscribers, seconds, recorded: { from, to, polls, changes } },
+    clients: { polling: polling.plain.clients, streaming: streaming.clients },
+    polling: {
+      plain: costOf(polling.plain),
+      gzip: costOf(polling.gzip),
+      conditional: costOf(polling.conditional),
+    },
+    streaming: costOf(streaming),
+  }
+}
+
+function costOf({ cpuMs, leastMs, mostMs }: CpuCost): CpuCost {
+  return { cpuMs, leastMs, mostMs }
 }
 
 function pollingOf(way: PollWay, phases: readonly Phase[], counts: Counts, { polling }: Comparison) {
@@ -123,7 +135,7 @@ export async function report(io: Io, { stream, subscribers, recorded, polling, s
   )
 }
 
-function savedText({ share, least, most, isClear }: Saved): string {
+function savedText({ share, least, most, isClear }: CpuSaved): string {
   return isClear ? `${percent(share)} (${percent(least)} to ${percent(most)})` : 'unclear'
 }
 

@@ -1,9 +1,12 @@
+import { answerOf } from '../../client/client.ts'
+import { UnreachableError, WeirError } from '../../client/errors.ts'
+import type { CpuTrial } from '../../core/cpu/trial.ts'
 import { integer } from '../args.ts'
 import { runPhases } from '../bench/phases.ts'
 import { type Recording, readRecording } from '../bench/recording.ts'
-import { report, resultOf } from '../bench/report.ts'
+import { report, resultOf, trialOf } from '../bench/report.ts'
 import { type Command, EXIT, type Io } from '../command.ts'
-import { sayJson } from '../print.ts'
+import { remark, sayJson } from '../print.ts'
 import { progressLine } from '../progress.ts'
 import { resolveStream } from '../resolve.ts'
 
@@ -13,7 +16,8 @@ const DEFAULT_SUBSCRIBERS = 100
 const DEFAULT_SECONDS = 5
 
 export const bench: Command = {
-  summary: "Measure how much of a server's CPU streaming saves over polling, with what a stream recorded",
+  summary:
+    "Measure and store how much of a server's CPU streaming saves over polling, with what a stream recorded",
   takes: '<id|name>',
   min: 1,
   max: 1,
@@ -38,8 +42,20 @@ export const bench: Command = {
     const result = resultOf(recording, phases, subscribers)
     if (given.has('json')) await sayJson(io, result)
     else await report(io, result)
+    await store(io, recording.id, trialOf(result, seconds))
     return EXIT.ok
   },
+}
+
+/** For the stream's report. What was measured is valid without that. */
+async function store(io: Io, id: string, trial: CpuTrial): Promise<void> {
+  const { client } = io
+  try {
+    await answerOf(client.url, client.api.streams({ id }).cpu.post(trial))
+  } catch (error) {
+    if (!(error instanceof WeirError || error instanceof UnreachableError)) throw error
+    await remark(io, `The result isn’t stored: ${error.message}`)
+  }
 }
 
 async function measured(io: Io, recording: Recording, options: { subscribers: number; seconds: number }) {

@@ -1,6 +1,7 @@
 import { answerOf, type WeirClient, type Wire } from '../../client/client.ts'
 import { availabilityText } from '../../core/availability.ts'
 import { expiryText } from '../../core/certificate.ts'
+import { connectionsText } from '../../core/judging/ended-connections.ts'
 import { failureText } from '../../core/judging/failure.ts'
 import { resumesOf, resumesText } from '../../core/judging/resumes.ts'
 import { DOWN, IN_TROUBLE, STATUSES, type Status } from '../../core/sets/statuses.ts'
@@ -66,6 +67,7 @@ async function tellOne(
     ['last heartbeat', ago(evidence.lastHeartbeatAt)],
     ['last event', ago(evidence.lastEventAt)],
     ['last poll', ago(evidence.lastPollAt)],
+    ['connections', evidence.connections ? connectionsText(evidence.connections) : undefined],
     ['resumes', resumesIn(stream.kind, isDeclared, evidence.resumes)],
     ['certificate', certificate ? `expires ${expiryText(Date.parse(certificate.expiresAt), at)}` : undefined],
     [

@@ -45,10 +45,9 @@ interface Attempt {
  * once an API answers again at once is each of its attempts a sample of its own: what fails every third request has a share
  * of two thirds. What happened between two attempts is known with the second one:
  *
- * - Beats between two failed attempts went unanswered, and so did those of a `Retry-After` and those that passed during a
- *   request that failed.
- * - Nobody knows about the others: those between a failed attempt and an answered one, those during a slow request that was
- *   answered, and those at which this process didn't run.
+ * - An outage lasts from the first failed attempt to the first answered one, as its incident does: the beats between a failed
+ *   attempt and the next one went unanswered, and so did those that passed during a request that failed.
+ * - Nobody knows about the others: those during a slow request that was answered, and those at which this process didn't run.
  */
 export class ScheduledChecks {
   readonly #options: ScheduledChecksOptions
@@ -92,7 +91,7 @@ export class ScheduledChecks {
       const isSilenced = this.#options.isSilenced(sentAt)
       return isSilenced ? UNCHECKED : [1, this.#streak?.undecided ?? 0]
     }
-    return [this.#first(), this.#lastEnd === 'asked' ? this.#counted(waited) : 0]
+    return [this.#first(), this.#counted(waited)]
   }
 
   /** What the attempt decides if it fails now. */

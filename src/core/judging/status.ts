@@ -1,3 +1,4 @@
+import type { ConnectionCounts, ConnectionEnd } from '../sets/connection-ends.ts'
 import type { OtherContent } from '../sets/contents.ts'
 import { STATUS, type Status } from '../sets/statuses.ts'
 import { STREAM_KIND, type StreamKind } from '../sets/stream-kinds.ts'
@@ -61,6 +62,8 @@ export interface Evidence extends Numbering {
   failures: number
   /** First of those failures. */
   failingSince?: number
+  /** First success after the last failures. */
+  recoveredAt?: number
   /** Outcomes of the last checks. */
   checks?: Checks
   /** First failure of the spell in which it is degraded; omitted when it isn't. */
@@ -70,11 +73,10 @@ export interface Evidence extends Numbering {
    * after a connection ended.
    */
   nextRetryAt?: number
-  /**
-   * When and why the last connection ended that didn't fail: the upstream closed it and had said when to reconnect, or
-   * hadn't, or was silent (`sse`).
-   */
-  ended?: { at: number; by: 'request' | 'upstream' | 'silence' }
+  /** When and how the last connection ended that didn't fail, and how long it had lasted (`sse`). */
+  ended?: { at: number; by: ConnectionEnd; lastedMs?: number }
+  /** Attempts to connect, and what became of them (`sse`). */
+  connections?: ConnectionCounts
   /** Allowed silence of this connection, in milliseconds (`sse`): set, learned or default. */
   silenceMs?: number
   /** Consecutive connections that fell silent (`sse`). */
@@ -263,9 +265,15 @@ function judgeWaiting(evidence: Evidence, nowMs: number): Judgement {
   if (nextRetryAt <= nowMs) return { status, reason: 'Reconnecting.' }
   const wait = span(nextRetryAt - nowMs)
   if (ended?.by === 'request') return { status, reason: `Reconnects in ${wait}, as the upstream asked.` }
-  const why = ended?.by === 'silence' ? 'The upstream was silent' : 'The upstream closed the connection'
+  const why = WHY_WAITING[ended?.by ?? 'upstream']
   return { status, reason: `${why}; reconnects in ${wait}.` }
 }
+
+const WHY_WAITING = {
+  upstream: 'The upstream closed the connection',
+  reset: 'The connection broke',
+  silence: 'The upstream was silent',
+} as const
 
 function judgePolls(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
   const { nextRetryAt = 0 } = evidence

@@ -24,6 +24,7 @@ export const ENTRY_KIND = {
   snapshot: { label: 'Snapshots', isJson: true, isVersion: true, isEvent: true, isPoll: true },
   patch: { label: 'Patches', isJson: true, isVersion: true, isEvent: true, isPoll: true },
   error: { label: 'Errors', isJson: true, isVersion: false, isEvent: false, isPoll: false },
+  end: { label: 'Ended connections', isJson: true, isVersion: false, isEvent: false, isPoll: false },
   gap: { label: 'Gaps', isJson: true, isVersion: false, isEvent: false, isPoll: false },
 } as const satisfies Record<string, EntryKindFacts>
 

@@ -111,7 +111,8 @@ export async function resolve(tx: Database, resolved: readonly Resolution[], now
   if (resolved.length === 0) return
   await tx.execute(sql`
     UPDATE weir.incidents incident SET resolved_at = ${new Date(now).toISOString()}::timestamptz,
-      evidence = coalesce(evidence, '{}') || jsonb_strip_nulls(jsonb_build_object('until', row.until))
+      evidence = coalesce(evidence, '{}') || jsonb_strip_nulls(jsonb_build_object('until',
+        CASE WHEN row.until >= coalesce((evidence->>'since')::float8, 0) THEN row.until END))
     FROM json_to_recordset(${JSON.stringify(resolved)}::json) AS row(key text, until float8)
     WHERE incident.resolved_at IS NULL AND incident.key = row.key`)
 }

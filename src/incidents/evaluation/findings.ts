@@ -62,7 +62,7 @@ export interface FindingRow {
 export async function statusFindings(tx: Database, now: number): Promise<Finding[]> {
   const looks = sql`
     SELECT id, name, host, verdict_reason AS detail, CASE verdict WHEN 'dead' THEN 'dead' ELSE 'stalled' END AS cause,
-      CASE WHEN standing <> 'degraded' THEN coalesce(failing_since, ${VERDICT_SINCE}) END::float8 AS since,
+      CASE WHEN standing = 'degraded' THEN recovered_at ELSE coalesce(failing_since, ${VERDICT_SINCE}) END::float8 AS since,
       CASE WHEN standing = 'down' THEN 'bad' WHEN ${IS_UP} THEN 'good' WHEN standing = 'resting' THEN 'none' ELSE 'unknown' END
         AS look
     FROM ${standings(now)} AS standing`

@@ -32,7 +32,8 @@ export function standings(now: number): SQL {
         ELSE 'unknown'
       END AS standing,
       greatest((st.evidence->>'lastByteAt')::float8, (st.evidence->>'lastPollAt')::float8) AS life_at,
-      (st.evidence->>'failingSince')::float8 AS failing_since
+      (st.evidence->>'failingSince')::float8 AS failing_since,
+      (st.evidence->>'recoveredAt')::float8 AS recovered_at
     FROM weir.states st JOIN weir.streams s ON s.id = st.stream_id LEFT JOIN weir.workers w ON w.name = st.worker
     WHERE ${WATCHED})`
 }

@@ -145,3 +145,21 @@ export const Latency = named('Latency', {
   ...span,
   steps: Type.Array(Type.Object({ at: Instant, answers: Count, p50Ms: Ms, p95Ms: Ms })),
 })
+
+/** A fraction of a server's CPU; negative for a loss. */
+const CpuShare = Type.Number({ maximum: 1 })
+const Cost = Type.Object({ cpuMs: Ms, leastMs: Ms, mostMs: Ms })
+const Saved = Type.Object({ share: CpuShare, least: CpuShare, most: CpuShare, isClear: Type.Boolean() })
+const byBaseline = <T extends typeof Cost | typeof Saved>(each: T) =>
+  Type.Object({ plain: each, gzip: each, conditional: each })
+
+export const CpuTrial = named('CpuTrial', {
+  at: Instant,
+  subscribers: Count,
+  seconds: Count,
+  recorded: Type.Object({ from: Instant, to: Instant, polls: Count, changes: Count }),
+  clients: Type.Object({ polling: Count, streaming: Count }),
+  polling: byBaseline(Cost),
+  streaming: Cost,
+  saved: byBaseline(Saved),
+})

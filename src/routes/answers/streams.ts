@@ -1,5 +1,6 @@
 import { type TArray, type TString, Type } from '@sinclair/typebox'
 import { DESIRED } from '../../../drizzle/schema.ts'
+import { CONNECTION_ENDS, type ConnectionEnd } from '../../core/sets/connection-ends.ts'
 import { OTHER_CONTENTS } from '../../core/sets/contents.ts'
 import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
 import { SKIP_REASONS } from '../../core/sets/gap-reasons.ts'
@@ -120,6 +121,25 @@ const Certificate = Type.Object({
   seenAt: Instant,
 })
 
+const Connections = Type.Object(
+  {
+    attempts: Count,
+    opened: Count,
+    ended: Type.Partial(
+      Type.Object(
+        Object.fromEntries(CONNECTION_ENDS.map((way) => [way, Count])) as Record<ConnectionEnd, typeof Count>,
+      ),
+    ),
+    failed: Count,
+  },
+  {
+    description:
+      'Attempts to connect, and those that were answered with an event stream. `ended`: connections that ended without a ' +
+      'failure: closed as `retry:` announced (`request`), closed without (`upstream`), broken (`reset`), silent. `failed`: ' +
+      'attempts and connections that failed',
+  },
+)
+
 const Evidence = named(
   'Evidence',
   {
@@ -128,6 +148,11 @@ const Evidence = named(
     lastByteAt: nullable(Instant, 'Including heartbeats and comments'),
     lastHeartbeatAt: nullable(Instant),
     lastEventAt: nullable(Instant, 'Last event, or last change of the document'),
+    connections: nullable(Connections, 'Of an event stream; null before the first attempt'),
+    lastEnd: nullable(
+      Type.Object({ at: Instant, by: choice(CONNECTION_ENDS), lastedMs: nullable(Ms) }),
+      'The last connection of an event stream that ended without a failure',
+    ),
     lastPollAt: nullable(Instant, 'Last successful poll'),
     failures: Type.Integer({ minimum: 0, description: 'Consecutive failures' }),
     failingSince: nullable(Instant),

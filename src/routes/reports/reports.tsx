@@ -1,8 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { Elysia } from 'elysia'
-import { REPORT_POLICY, ReportPage } from '../../../views/reports/report.tsx'
-import type { Links } from '../../auth/links.ts'
-import { DAY_MS, MINUTE_MS } from '../../core/time.ts'
+import { ReportPage } from '../../../views/reports/report.tsx'
+import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { FORMULAS } from '../../reports/formulas.ts'
 import { periodOf, type Report, type ReportDeps, readReport } from '../../reports/report.ts'
@@ -12,44 +11,26 @@ import { json, jsonOrLines, NOTHING } from '../answers/answer.ts'
 import * as answers from '../answers/reports.ts'
 import { optionalBody } from '../http/body.ts'
 import { describe } from '../http/describe.ts'
-import { html } from '../http/html.ts'
-import { dateOf, query } from '../http/input.ts'
+import { query } from '../http/input.ts'
 import { SPAN } from '../http/parameters.ts'
-import { choice, parameters } from '../http/query.ts'
+import { parameters } from '../http/query.ts'
 import { segmentsOf } from '../streams/stream-availability.ts'
+import { FORMAT, reportLines, reportPage, wantsLines } from './answer.ts'
+import { datesOf, LINK_FIELDS, type LinkDeps, MAX_LINK_BYTES, shareReport } from './links.ts'
+import { tagReportRoutes } from './tag-reports.tsx'
 
 /** The page that a link opens, as the router knows it. */
 const PAGE = '/streams/:id/report'
-/** How long a link is valid, in milliseconds: default, and bounds. */
-const LINK_MS = 30 * DAY_MS
-const MIN_LINK_MS = MINUTE_MS
-const MAX_LINK_MS = 366 * DAY_MS
-const MAX_LINK_BYTES = 4_096
+const LinkSchema = Type.Object(LINK_FIELDS, { additionalProperties: false })
 
-const FORMATS = ['json', 'ndjson'] as const
-const NDJSON = 'application/x-ndjson'
-
-const LinkSchema = Type.Object(
-  {
-    expiresInMs: Type.Optional(
-      Type.Integer({ minimum: MIN_LINK_MS, maximum: MAX_LINK_MS, default: LINK_MS }),
-    ),
-    from: Type.Optional(Type.String({ format: 'date-time' })),
-    to: Type.Optional(Type.String({ format: 'date-time' })),
-  },
-  { additionalProperties: false },
-)
-
-export interface ReportRoutesDeps extends ReportDeps {
+export interface ReportRoutesDeps extends ReportDeps, LinkDeps {
   streams: Streams
-  access: { links: Links }
-  /** Public URL of Weir, without a trailing slash. */
-  self(): string
 }
 
 /** The report of a stream, and links to it. */
 export function reportRoutes(deps: ReportRoutesDeps) {
   const { streams, access, now } = deps
+  const tagged = tagReportRoutes(deps)
   const pages = new Elysia({ detail: { hide: true } }).get(PAGE, async ({ params, request }) => {
     // The parameters of a link were checked where its reader was let in.
     const { from, to } = query(request, 'from', 'to', 'expires', 'signature')
@@ -61,12 +42,11 @@ export function reportRoutes(deps: ReportRoutesDeps) {
       '/api/streams/:id/report',
       async ({ params, query: { format, ...span }, request }) => {
         const report = await readReport(deps, await streams.get(params.id), periodOf(span, now()))
-        const accepts = request.headers.get('accept')?.includes(NDJSON) ? 'ndjson' : 'json'
-        if ((format ?? accepts) === 'ndjson') return lines(report)
+        if (wantsLines(request, format)) return lines(report)
         return Response.json({ ...report, formulas: FORMULAS })
       },
       {
-        query: parameters({ ...SPAN, format: choice(FORMATS, 'Default: as accepted') }),
+        query: parameters({ ...SPAN, ...FORMAT }),
         response: jsonOrLines(answers.Report, answers.ReportLine),
         detail: describe('Report of a stream', REPORT),
       },
@@ -76,15 +56,8 @@ export function reportRoutes(deps: ReportRoutesDeps) {
       async ({ params, body = {} }) => {
         const stream = await streams.get(params.id)
         if (!isShared(stream)) throw new Problem('conflict', PRIVATE)
-        const { from, to } = periodOf(datesOf(body), now())
-        const expires = new Date(now() + (body.expiresInMs ?? LINK_MS))
-        const [since, until, expiresAt] = [from, to, expires].map((at) => at.toISOString()) as [
-          ...[string, string, string],
-        ]
-        const terms = { route: PAGE, subject: stream.id, from: since, to: until, expires: expiresAt }
-        const url = `${deps.self()}${PAGE.replace(':id', stream.id)}?${await access.links.sign(terms)}`
-        const headers = { 'Cache-Control': 'no-store' }
-        return Response.json({ url, from, to, expiresAt }, { status: 201, headers })
+        const path = PAGE.replace(':id', stream.id)
+        return shareReport(deps, { route: PAGE, path, subject: stream.id }, body)
       },
       {
         body: optionalBody(LinkSchema, { maxBytes: MAX_LINK_BYTES, example: { expiresInMs: 7 * DAY_MS } }),
@@ -100,7 +73,7 @@ export function reportRoutes(deps: ReportRoutesDeps) {
       },
       { response: NOTHING, detail: describe('Revoke all links to reports', 'At once, for all streams.') },
     )
-  return new Elysia().use(pages).use(api)
+  return new Elysia().use(pages).use(api).use(tagged)
 }
 
 const REPORT =
@@ -114,32 +87,16 @@ const PRIVATE =
   'This stream was made by the proxy for a request with headers of its own, so its figures are private. ' +
   'Register the API as a stream to share a report.'
 
-function datesOf({ from, to }: { from?: string | undefined; to?: string | undefined }) {
-  return {
-    ...(from !== undefined && { from: dateOf('from', from) }),
-    ...(to !== undefined && { to: dateOf('to', to) }),
-  }
-}
-
-/** It's complete by itself, and tells no other site where it was opened. */
-async function page(report: Report): Promise<Response> {
+function page(report: Report): Promise<Response> {
   const { segmentMs, segments } = report
   const [from, to] = [report.from.getTime(), report.to.getTime()]
   const bar = segmentsOf(segments, { from: Math.floor(from / segmentMs) * segmentMs, to: to - 1 }, segmentMs)
-  const response = await html(<ReportPage {...report} bar={bar} formulas={FORMULAS} />)
-  response.headers.set('Content-Security-Policy', REPORT_POLICY)
-  response.headers.set('Referrer-Policy', 'no-referrer')
-  return response
+  return reportPage(<ReportPage {...report} bar={bar} formulas={FORMULAS} />)
 }
 
 function lines({ figures, comparisons, segments, ...report }: Report): Response {
-  const typed = (type: string, items: readonly object[]) => items.map((item) => ({ type, ...item }))
-  const all = [
-    { type: 'report', ...report, formulas: FORMULAS },
-    ...typed('figure', figures),
-    ...typed('comparison', comparisons),
-    ...typed('segment', segments),
-  ]
-  const text = all.map((line) => `${JSON.stringify(line)}\n`).join('')
-  return new Response(text, { headers: { 'Content-Type': NDJSON } })
+  return reportLines(
+    { ...report, formulas: FORMULAS },
+    { figure: figures, comparison: comparisons, segment: segments },
+  )
 }

@@ -339,6 +339,14 @@ function evidenceJson(evidence: Evidence) {
     lastByteAt: iso(evidence.lastByteAt),
     lastHeartbeatAt: iso(evidence.lastHeartbeatAt),
     lastEventAt: iso(evidence.lastEventAt),
+    connections: evidence.connections ?? null,
+    lastEnd: evidence.ended
+      ? {
+          ...evidence.ended,
+          at: new Date(evidence.ended.at).toISOString(),
+          lastedMs: evidence.ended.lastedMs ?? null,
+        }
+      : null,
     lastPollAt: iso(evidence.lastPollAt),
     failures,
     failingSince: iso(evidence.failingSince),

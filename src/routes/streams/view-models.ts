@@ -9,9 +9,12 @@ import { briefly } from '../../core/change/words.ts'
 import type { Json } from '../../core/documents/document.ts'
 import { indentJson } from '../../core/documents/indent.ts'
 import { parseJson } from '../../core/documents/json.ts'
+import { connectionsText, endSentence } from '../../core/judging/ended-connections.ts'
 import { failureSentence } from '../../core/judging/failure.ts'
 import { resumesOf, resumesText } from '../../core/judging/resumes.ts'
+import { type Evidence, span } from '../../core/judging/status.ts'
 import { changeRate, freshness, STEPS_MS, streamRank, suggestInterval } from '../../core/measures.ts'
+import { CONNECTION_END } from '../../core/sets/connection-ends.ts'
 import { ENTRY_KIND } from '../../core/sets/entry-kinds.ts'
 import { gapSentence } from '../../core/sets/gap-reasons.ts'
 import { STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
@@ -80,6 +83,8 @@ export function statusView({
     evidence: {
       lastByteAt: date(evidence.lastByteAt),
       lastHeartbeatAt: date(evidence.lastHeartbeatAt),
+      connections: evidence.connections && connectionsText(evidence.connections),
+      lastEnd: evidence.ended && endedView(evidence.ended),
       lastEventAt: date(evidence.lastEventAt),
       lastPollAt: date(evidence.lastPollAt),
       failures: evidence.failures,
@@ -199,8 +204,16 @@ export function entryDetail(entry: Entry): EntryDetail {
   }
 }
 
-/** A gap or an error in words. */
+function endedView({ by, at, lastedMs }: NonNullable<Evidence['ended']>) {
+  return {
+    words: `${CONNECTION_END[by].many}${lastedMs === undefined ? '' : ` after ${span(lastedMs)}`}`,
+    at: new Date(at),
+  }
+}
+
+/** An end, a gap or an error in words. */
 function inWords(entry: Entry): string | undefined {
+  if (entry.kind === 'end') return endSentence(parsedData(entry))
   if (entry.kind === 'gap') return gapSentence(parsedData(entry))
   return entry.kind === 'error' ? failureSentence(parsedData(entry)) : undefined
 }

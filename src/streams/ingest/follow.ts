@@ -87,6 +87,7 @@ export function fail(
     failures: evidence.failures,
     nextRetryAt: new Date(nextRetryAt).toISOString(),
     ...(error.lengthBytes && { bytes: error.lengthBytes }),
+    ...(error.connection && { connection: error.connection }),
     ...(isTruncated && { bodyTruncated: true }),
     // Last, as it is when the log is read: a long one is stored apart.
     ...(text !== undefined && { body: text }),
@@ -160,6 +161,7 @@ export function recover(run: Run, log: RunLog, at: number): void {
     evidence.phase = 'open'
     evidence.phaseSince = at
   }
+  if (evidence.failures > 0) evidence.recoveredAt = at
   evidence.failures = 0
   evidence.failingSince = undefined
   evidence.nextRetryAt = undefined

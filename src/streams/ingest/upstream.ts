@@ -59,6 +59,8 @@ export class UpstreamError extends Error {
   /** What was received of the failed answer's body. */
   body: KeptBody | undefined
   exchange: Exchange | undefined
+  /** The open connection that failed: how long it had lasted, and what it had brought (`sse`). */
+  connection: { lastedMs: number; events: number; receivedBytes: number } | undefined
   constructor(
     readonly code: UpstreamErrorCode,
     message: string,

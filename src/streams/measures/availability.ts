@@ -77,6 +77,20 @@ export async function availabilitySteps(
   })
 }
 
+/** The share of each of some streams, by ID; those of which nothing is known are left out. */
+export async function sharesOfEach(
+  db: Database,
+  ids: readonly string[],
+  window: Window,
+): Promise<Map<string, number>> {
+  const { rows } = (await db.execute(sql`
+    WITH each AS (${await eachStream(db, { ids }, window)})
+    SELECT id, share::float8 AS share FROM each WHERE share IS NOT NULL`)) as {
+    rows: { id: string; share: number }[]
+  }
+  return new Map(rows.map(({ id, share }) => [id, share]))
+}
+
 /**
  * Writes the availability of these streams in a window into their states, for lists.
  * @returns how many changed

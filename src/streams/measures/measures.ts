@@ -135,6 +135,20 @@ export async function sumsOf(db: Database, scope: MeasureScope, window: Window):
   return sums as PollSums
 }
 
+/** The same of each of some streams, by ID; those of which nothing was recorded are left out. */
+export async function sumsOfEach(
+  db: Database,
+  ids: readonly string[],
+  { from, to }: Window,
+): Promise<Map<string, PollSums>> {
+  const id = sql<string>`rollup.stream_id`
+  const rows = await db
+    .select({ id, sums: SUMS })
+    .from(await rollupsWithin(db, from, to, undefined, ids))
+    .groupBy(id)
+  return new Map(rows.map((row) => [row.id, row.sums]))
+}
+
 /** Sums of what was recorded for polled streams. */
 export async function polledSumsOf(db: Database, scope: MeasureScope, window: Window): Promise<PolledSums> {
   const [sums] = await db

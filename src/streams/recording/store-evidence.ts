@@ -50,8 +50,8 @@ export async function storeEvidence(
     SET evidence = row.evidence,
       verdict = CASE WHEN stream.desired = 'running' THEN row.status ELSE state.verdict END,
       verdict_reason = CASE WHEN stream.desired = 'running' THEN row.reason ELSE state.verdict_reason END,
-      verdict_since = CASE WHEN stream.desired = 'running' THEN coalesce(row.since, state.verdict_since)
-        ELSE state.verdict_since END
+      verdict_since = CASE WHEN stream.desired = 'running' AND state.verdict <> row.status
+        THEN coalesce(row.since, state.verdict_since) ELSE state.verdict_since END
     FROM json_to_recordset(${JSON.stringify(rows)}::json)
       AS row(stream_id uuid, epoch int, evidence jsonb, status text, reason text, since timestamptz)
     JOIN weir.streams AS stream ON stream.id = row.stream_id

@@ -630,7 +630,7 @@ export const ACCESS: readonly Mistake[] = [
     name: 'a link with an added parameter is valid',
     guard: 'scope',
     file: 'src/auth/links.ts',
-    find: 'given.length !== PARAMETERS.length || ',
+    find: 'given.length !== needed.length || ',
     replace: '',
     hurts: 'A second `from` shows another period than the one that was signed.',
     tests: ['test/reports/links.test.ts'],

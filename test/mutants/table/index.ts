@@ -4,6 +4,7 @@ import { CORE } from './core.ts'
 import { INCIDENTS } from './incidents.ts'
 import { INGEST } from './ingest.ts'
 import { KEEPING } from './keeping.ts'
+import { MEASURING } from './measuring.ts'
 import { PAGES } from './pages.ts'
 import { QUEUE } from './queue.ts'
 import { RELAY } from './relay.ts'
@@ -21,6 +22,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...INCIDENTS,
   ...INGEST,
   ...KEEPING,
+  ...MEASURING,
   ...PAGES,
   ...QUEUE,
   ...RELAY,

@@ -1,9 +1,11 @@
 import { BACKOFF_BASE_MS, backoffCeilingMs, backoffMs } from '../../../core/judging/backoff.ts'
+import { type ConnectionEnd, NO_CONNECTIONS } from '../../../core/sets/connection-ends.ts'
 import { isReadableAs, STREAM_KIND, type StreamKind } from '../../../core/sets/stream-kinds.ts'
 import { HOUR_MS } from '../../../core/time.ts'
 import { directFetch } from '../../../net/direct.ts'
 import { codingsOf, decompressing } from '../../content/codings.ts'
 import type { SseConfig, SseParser } from '../../content/sse-parser.ts'
+import { ConnectionEnds } from '../../recording/connection-ends.ts'
 import type { Exchange } from '../../recording/entry.ts'
 import { keepCookies, meansOfRun } from '../../requests/means.ts'
 import { ENDLESS_BODY } from '../body.ts'
@@ -73,7 +75,11 @@ export async function followConnection(
   const holding = new Connection(format, run, log, signal, deps)
   let waitMs = restOfWait(run, deps.now())
   if (waitMs > 0) run.evidence.phase = 'waiting'
-  while (await waitUntil(deps.now() + waitMs, signal, deps.now)) waitMs = await holding.connection()
+  try {
+    while (await waitUntil(deps.now() + waitMs, signal, deps.now)) waitMs = await holding.connection()
+  } finally {
+    holding.end()
+  }
 }
 
 class Connection {
@@ -86,6 +92,7 @@ class Connection {
   readonly #format: Format
   readonly #asked: UpstreamRequest
   readonly #means: Means
+  readonly #ends: ConnectionEnds
   #lastEventId: string
   #retryMs = RETRY_MS
   /** Whether the upstream has set that wait. */
@@ -95,6 +102,7 @@ class Connection {
   /** When the connection was opened, by a clock that nobody sets; undefined while there is none. */
   #openedAt: number | undefined
   #eventsOfConnection = 0
+  #bytesOfConnection = 0
   /** The connection broke, as far as that shows: without the end that HTTP requires. */
   #isBroken = false
   /** The connection was silent for the first time and was closed; that isn't a failure yet. */
@@ -118,6 +126,8 @@ class Connection {
     this.#reader = new EventReader(run, log, deps, signal)
     this.#asked = deps.request(run.stream)
     this.#means = meansOfRun(run, deps)
+    const takeUncharged = () => this.#reader.takeUncharged()
+    this.#ends = new ConnectionEnds({ log, now: deps.now, takeUncharged })
     this.#lastEventId = run.checkpoint.lastEventId ?? ''
     this.#brief = run.evidence.failures
     this.#parser = format.parser({
@@ -157,6 +167,11 @@ class Connection {
     }
   }
 
+  /** The run ends: records what is left to record. */
+  end(): void {
+    this.#ends.flush()
+  }
+
   /** A connection ended without a fault. @returns how long to wait before the next one, in milliseconds */
   #lost(): number {
     const { evidence, checkpoint } = this.#run
@@ -175,13 +190,36 @@ class Connection {
     const at = this.#deps.now()
     const waitMs = Math.max(this.#retryWaitMs(), isAsked ? 0 : this.#backoffMs())
     if (isAsked) this.#brief = 0
+    const by = this.#endedBy(isAsked)
+    const brought = this.#brought()
     this.#openedAt = undefined
+    const counts = evidence.connections ?? NO_CONNECTIONS
     Object.assign(evidence, {
       ...{ phase: 'waiting', phaseSince: at, nextRetryAt: at + waitMs },
-      ended: { at, by: this.#wasSilent ? 'silence' : isAsked ? 'request' : 'upstream' },
+      ended: { at, by, lastedMs: brought.lastedMs },
+      connections: { ...counts, ended: { ...counts.ended, [by]: (counts.ended[by] ?? 0) + 1 } },
     })
+    this.#ends.add({ at, by, ...brought })
     this.#log.turned()
     return waitMs
+  }
+
+  #endedBy(isAsked: boolean): ConnectionEnd {
+    if (this.#wasSilent) return 'silence'
+    if (isAsked) return 'request'
+    return this.#isBroken ? 'reset' : 'upstream'
+  }
+
+  /** What the connection brought, and how long it lasted. */
+  #brought() {
+    const lastedMs = this.#openedAt === undefined ? 0 : Math.round(performance.now() - this.#openedAt)
+    return { lastedMs, events: this.#eventsOfConnection, receivedBytes: this.#bytesOfConnection }
+  }
+
+  #count(what: 'attempts' | 'opened' | 'failed'): void {
+    const { evidence } = this.#run
+    const counts = evidence.connections ?? NO_CONNECTIONS
+    evidence.connections = { ...counts, [what]: counts[what] + 1 }
   }
 
   #retryWaitMs(): number {
@@ -210,7 +248,9 @@ class Connection {
     noteCertificate(run, deps)
     this.#exchange = { request: { method, url, headers }, response: exchange.response }
     this.#eventsOfConnection = 0
+    this.#bytesOfConnection = 0
     this.#openedAt = performance.now()
+    this.#count('opened')
     passCheck(run, at)
     const missing = this.#missingSince(at)
     run.evidence.missedSince = missing?.from
@@ -250,6 +290,7 @@ class Connection {
       this.#run.evidence.nextRetryAt = until
       this.#log.turned()
     })
+    this.#count('attempts')
     try {
       const answer = await askUpstream(
         ...([this.#asked, this.#headers(), limits, this.#signal, fetch, this.#means] as const),
@@ -303,7 +344,9 @@ class Connection {
         })
         this.#isBroken = chunk === undefined
         if (chunk === undefined || chunk.done) break
-        this.#reader.chunk(packed?.take() ?? chunk.value.byteLength, chunk.value.byteLength)
+        const wireBytes = packed?.take() ?? chunk.value.byteLength
+        this.#bytesOfConnection += wireBytes
+        this.#reader.chunk(wireBytes, chunk.value.byteLength)
         const text = decoder.decode(chunk.value, { stream: true })
         this.#parser.feed(text)
         await this.#endOfChunk()
@@ -380,7 +423,9 @@ class Connection {
       this.#isRetrySet ? this.#retryWaitMs() : 0,
       error.retryAfterMs ?? 0,
     )
+    if (this.#openedAt !== undefined) error.connection = this.#brought()
     this.#openedAt = undefined
+    this.#count('failed')
     const uncharged = this.#reader.takeUncharged()
     error.wireBytes += uncharged.wireBytes
     error.bodyBytes += uncharged.bodyBytes
