@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { asc, eq, gte, isNull, or } from 'drizzle-orm'
 import { silences } from '../../drizzle/schema.ts'
+import { instantProblem, parseInstant } from '../core/instant.ts'
 import {
   DAYS,
   isTimeZone,
@@ -179,9 +180,9 @@ export function isSilentBy(silences: readonly Silence[], at: number): IsSilent {
 
 function dateIn(name: string, text: string | undefined): Date | undefined {
   if (text === undefined) return undefined
-  const date = new Date(text)
-  if (!Number.isNaN(date.getTime())) return date
-  throw invalid(`${name}: expected a time such as 2026-01-31T12:00:00Z.`, name)
+  const date = parseInstant(text)
+  if (date !== undefined) return date
+  throw invalid(instantProblem(name, text), name)
 }
 
 function invalid(detail: string, field: string): Problem {

@@ -5,7 +5,7 @@ import type { ApiDocument, ApiOperation, ApiParameter, ApiSchema } from './types
 
 const INFO =
   'Register APIs, start and stop their streams, and query status, logs, size and change. Errors are problem details ' +
-  '(RFC 9457) with a `code` and, for invalid input, a `field`. Timestamps are ISO 8601. If Weir has a token, send it or ' +
+  '(RFC 9457) with a `code` and, for invalid input, a `field`. Timestamps are ISO 8601; those you send name their zone. If Weir has a token, send it or ' +
   'an API key as a Bearer token or as the Basic password.'
 
 /** The sections of the API, in reading order. */
