@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { INSTANT_FORMS } from '../core/instant.ts'
+import { INSTANT_FORMS } from '../core/time.ts'
 import { type Command, type Given, type Io, type Option, UsageError } from './command.ts'
 import { instant } from './durations.ts'
 import { nearest } from './nearest.ts'

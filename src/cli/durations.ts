@@ -1,5 +1,4 @@
-import { parseInstant } from '../core/instant.ts'
-import { DAY_MS, HOUR_MS } from '../core/time.ts'
+import { DAY_MS, HOUR_MS, parseInstant } from '../core/time.ts'
 
 const UNITS_MS: Record<string, number> = {
   ms: 1,

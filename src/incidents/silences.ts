@@ -1,7 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { asc, eq, gte, isNull, or } from 'drizzle-orm'
 import { silences } from '../../drizzle/schema.ts'
-import { instantProblem, parseInstant } from '../core/instant.ts'
 import {
   DAYS,
   isTimeZone,
@@ -11,7 +10,7 @@ import {
   windowAfter,
   windowAt,
 } from '../core/judging/schedule.ts'
-import { DAY_MS } from '../core/time.ts'
+import { DAY_MS, instantProblem, parseInstant } from '../core/time.ts'
 import { isUuid } from '../core/uuid.ts'
 import { Problem } from '../errors.ts'
 import { checked } from '../schema.ts'

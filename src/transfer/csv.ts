@@ -146,7 +146,7 @@ function lineOf(columns: readonly string[], cells: readonly string[], line: numb
 /** The value of a cell. If it doesn't have the type of its field, it stays text, and is rejected later. */
 function typed(column: string, cell: string): unknown {
   const word = cell.trim()
-  if (LISTS.includes(column as Field)) return listOf(word)
+  if (LISTS.includes(column as Field)) return listOf(word, column === 'tags' ? /[;,]/ : LIST_SEPARATOR)
   if (column === 'retention') return parsed(word)
   if (NUMBERS.includes(column as Field)) return /^\d+$/.test(word) ? Number(word) : word
   if (SWITCHES.has(column)) return BOOLEANS.get(word.toLowerCase()) ?? word
@@ -163,10 +163,10 @@ function text(cell: string): string {
   return cell.replace(GUARDED, '')
 }
 
-/** A list: members separated by semicolons or, if one contains a semicolon itself, JSON. */
-function listOf(cell: string): unknown {
+/** A list: members separated by semicolons or, if one contains a semicolon itself, JSON. No tag contains a comma. */
+function listOf(cell: string, separator: string | RegExp): unknown {
   if (cell.startsWith('[')) return parsed(cell)
-  const members = text(cell).split(LIST_SEPARATOR)
+  const members = text(cell).split(separator)
   return members.map((member) => member.trim()).filter((member) => member !== '')
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { instantProblem, parseInstant } from '../../src/core/instant.ts'
+import { instantProblem, parseInstant } from '../../src/core/time.ts'
 
 describe('a time', () => {
   test.each([

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { INSTANT_FORMS } from '../../src/core/instant.ts'
+import { INSTANT_FORMS } from '../../src/core/time.ts'
 import { Problem } from '../../src/errors.ts'
 import { invalid } from '../../src/routes/http/input.ts'
 import { pageSize } from '../../src/routes/http/parameters.ts'

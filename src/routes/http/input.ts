@@ -1,5 +1,5 @@
 import { nulIn } from '../../core/documents/nul.ts'
-import { instantProblem, parseInstant } from '../../core/instant.ts'
+import { instantProblem, parseInstant } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 
 /** Maximum size of a request body, in bytes. */
