@@ -16,6 +16,7 @@ export const REGISTRATION_FIELDS = [
   'headers',
   'body',
   ...STREAM_FIELDS,
+  'push',
   'retention',
   'start',
   'twin',

@@ -67,7 +67,9 @@ function complete(path: string, method: string, given: ApiOperation): ApiOperati
 /** The minimum scope of a key, as a role; a Weir without a token needs no authentication. */
 function securityOf(path: string, method: string): ApiOperation['security'] {
   const access = accessOf(method.toUpperCase(), patternOf(path))
-  return access === 'open' ? [] : [{}, { token: [access ?? 'admin'] }, { password: [access ?? 'admin'] }]
+  return access === 'open' || access === 'token'
+    ? []
+    : [{}, { token: [access ?? 'admin'] }, { password: [access ?? 'admin'] }]
 }
 
 /** A path parameter is an ID unless described otherwise. */

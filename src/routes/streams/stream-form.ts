@@ -1,10 +1,12 @@
 import type { StreamFormData } from '../../../views/stream/edit.tsx'
 import { HIDDEN } from '../../core/hidden.ts'
+import { DEFAULT_PUSH } from '../../core/sets/push-schemes.ts'
 import { eachField, PLAIN_FIELDS } from '../../core/sets/stream-fields.ts'
 import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { changedHeaders } from '../../streams/registry/changed-headers.ts'
+import { shownPush } from '../../streams/registry/push-settings.ts'
 import type { StreamChange } from '../../streams/registry/registration.ts'
 
 const MEGABYTE = 1_000_000
@@ -63,7 +65,12 @@ export function changeOf(stream: Stream, values: Values): Record<string, unknown
     ...(stream.proxyKey !== null && { alwaysOn: values.alwaysOn !== undefined }),
   }
   const headers = Object.fromEntries(Object.keys(stream.headers).map((name) => [name, HIDDEN]))
-  const now = { ...stream, headers, body: stream.body ?? '' } as unknown as Record<string, unknown>
+  const now = {
+    ...stream,
+    headers,
+    body: stream.body ?? '',
+    push: shownPush(stream.push),
+  } as unknown as Record<string, unknown>
   const changed = Object.entries(wanted).filter(([field, value]) => !Bun.deepEquals(value, now[field]))
   const change = Object.fromEntries(changed)
   // Whether a body may be sent depends on the method.
@@ -81,11 +88,25 @@ function askedOf(stream: Stream, values: Values): Record<string, unknown> {
     body: values.body?.replaceAll('\r\n', '\n') ?? '',
     ...plainIn(values, (part) => part === 'response'),
     ...(values.intervalSeconds !== undefined && { intervalMs: scaled(values.intervalSeconds, 1_000) }),
-    ...(values.silenceSeconds !== undefined && {
-      silenceMs: optional(values.silenceSeconds, 1_000),
-      resumes: values.resumes !== undefined,
-    }),
+    ...(values.silenceSeconds !== undefined && { silenceMs: optional(values.silenceSeconds, 1_000) }),
+    ...(values.pushScheme === undefined
+      ? values.silenceSeconds !== undefined && { resumes: values.resumes !== undefined }
+      : { push: pushOf(stream, values) }),
   }
+}
+
+/** Null as long as nothing was set. A secret that isn't typed stays, unless another scheme needs another. */
+function pushOf({ push }: Stream, { pushScheme, pushSecret, pushHeader, pushIdFrom }: Values) {
+  const kept = push?.secret !== undefined && push.scheme === pushScheme ? HIDDEN : undefined
+  const secret = pushScheme === 'none' ? undefined : pushSecret || kept
+  const wanted = {
+    scheme: pushScheme,
+    ...(secret && { secret }),
+    ...(pushHeader?.trim() && { header: pushHeader.trim() }),
+    ...(pushIdFrom?.trim() && { idFrom: pushIdFrom.trim() }),
+    ...(push?.toleranceMs !== undefined && { toleranceMs: push.toleranceMs }),
+  }
+  return push === null && Bun.deepEquals(wanted, DEFAULT_PUSH) ? null : wanted
 }
 
 function plainIn(values: Values, isIn: (part: (typeof PLAIN_FIELDS)[number]['part']) => boolean) {
@@ -151,6 +172,9 @@ function valuesOf(stream: Stream): Record<string, string> {
     body: stream.body ?? '',
     intervalSeconds: String(stream.intervalMs / 1_000),
     silenceSeconds: text(silenceMs, 1_000),
+    pushScheme: stream.push?.scheme ?? DEFAULT_PUSH.scheme,
+    pushHeader: stream.push?.header ?? '',
+    pushIdFrom: stream.push?.idFrom ?? '',
     deadAfterFailures: text(deadAfterFailures, 1),
     deadAfterSeconds: text(deadAfterMs, 1_000),
     ...eachField(({ name, separator = ', ' }) => [stream[name]].flat().join(separator)),

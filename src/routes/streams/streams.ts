@@ -3,9 +3,11 @@ import type { Archive } from '../../archive/archive.ts'
 import { callerOf } from '../../auth/caller.ts'
 import type { Bus } from '../../bus/bus.ts'
 import { HIDDEN } from '../../core/hidden.ts'
+import { type Refusals, refusedLately } from '../../core/judging/refusals.ts'
 import { resumesOf } from '../../core/judging/resumes.ts'
 import type { Evidence } from '../../core/judging/status.ts'
 import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
+import { isPushed } from '../../core/sets/stream-kinds.ts'
 import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { acceptsGzip } from '../../hub/frame.ts'
@@ -16,6 +18,7 @@ import type { Stream } from '../../streams/ingest/run.ts'
 import { type LogQuery, lastSeq, readLog, readWholeLog } from '../../streams/log/logs.ts'
 import { entryJson } from '../../streams/recording/entry.ts'
 import { ORDERS, SORTS } from '../../streams/registry/listing.ts'
+import { shownPush } from '../../streams/registry/push-settings.ts'
 import {
   ChangeSchema,
   checkChange,
@@ -41,8 +44,9 @@ import { invalid } from '../http/input.ts'
 import { PAGES, pageSize, SORT, SPAN, STREAM_FILTERS } from '../http/parameters.ts'
 import { choice, choices, parameters, required, text, whole } from '../http/query.ts'
 import { streamed } from '../http/streamed.ts'
+import { newPushUrl, type PushUrlDeps } from '../push/push-url.ts'
 
-export interface StreamRoutesDeps extends StatusDeps {
+export interface StreamRoutesDeps extends StatusDeps, PushUrlDeps {
   streams: Streams
   archive: Pick<Archive, 'reader'>
   hub: Hub
@@ -77,14 +81,16 @@ export function streamRoutes(deps: StreamRoutesDeps) {
       async ({ body, set }) => {
         const stream = await streams.register(body)
         set.headers.location = `/api/streams/${stream.id}`
-        return status(201, streamJson(stream))
+        if (!isPushed(stream.kind)) return status(201, streamJson(stream))
+        const pushUrl = await newPushUrl(deps, stream.id)
+        return status(201, { ...streamJson(stream), hasPushUrl: true, pushUrl })
       },
       {
         body: body(RegistrationSchema, {
           check: checkRegistration,
           example: { url: 'https://api.example.com/prices', intervalMs: 5_000, tags: ['shop'] },
         }),
-        response: created(answers.Stream),
+        response: created(answers.NewStream),
         detail: describe('Register an API', REGISTER, {
           problems: ['unreachable', 'not_allowed', 'host_unknown'],
         }),
@@ -287,11 +293,13 @@ function notKept(from: number, to: number) {
   return { event: 'gap', data: JSON.stringify({ from, to, reason: 'not_kept' }), position: to }
 }
 
-/** A stream for the API: without header values and the owner of a proxied stream. */
-export function streamJson({ headers, proxyKey, owner, via, ...stream }: Stream) {
+/** A stream for the API: without header values, the secret and token of what is pushed, and the owner of a proxied stream. */
+export function streamJson({ headers, proxyKey, owner, via, push, pushToken, ...stream }: Stream) {
   return {
     ...stream,
     proxied: proxyKey !== null,
+    push: shownPush(push),
+    hasPushUrl: pushToken !== null,
     headers: Object.fromEntries(Object.keys(headers).map((name) => [name, HIDDEN])),
   }
 }
@@ -343,11 +351,17 @@ function evidenceJson(evidence: Evidence) {
       ? { ...certificate, expiresAt: iso(certificate.expiresAt), seenAt: iso(certificate.seenAt) }
       : null,
     lastError: lastError ? lastErrorJson(lastError) : null,
+    refused: evidence.refused ? refusedJson(evidence.refused) : null,
   }
 }
 
 function lastErrorJson({ code, message, body, at }: NonNullable<Evidence['lastError']>) {
   return { code, message, ...(body !== undefined && { body }), at: new Date(at).toISOString() }
+}
+
+function refusedJson(refused: Refusals) {
+  const { reason, at } = refused.last
+  return { lastHour: refusedLately(refused, Date.now()), reason, at: new Date(at).toISOString() }
 }
 
 function checkCursor({ after, before }: LogQuery): void {

@@ -8,4 +8,9 @@ import type { Run, RunLog } from './run.ts'
 export type Follow = (run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps) => Promise<void>
 
 /** How streams of each kind are followed. */
-export const FOLLOWERS: Readonly<Record<StreamKind, Follow>> = { sse: followSse, poll: followPoll }
+export const FOLLOWERS: Readonly<Record<StreamKind, Follow>> = {
+  sse: followSse,
+  poll: followPoll,
+  // Nothing begins such a run: whoever receives a delivery stores it.
+  push: async () => {},
+}
