@@ -19,6 +19,7 @@ import {
 } from 'drizzle-orm/pg-core'
 import type { CpuTrial } from '../src/core/cpu/trial.ts'
 import { type EntryKind, VERSION_KINDS_SQL } from '../src/core/sets/entry-kinds.ts'
+import type { PushSettings } from '../src/core/sets/push-schemes.ts'
 import type { ClientTls, RequestOptions } from '../src/core/sets/request-options.ts'
 import type { Scope } from '../src/core/sets/scopes.ts'
 import { SEVERITY_ARRAY, type Status } from '../src/core/sets/statuses.ts'
@@ -82,7 +83,7 @@ export const streams = weir.table(
     /** What is sent on its connection. */
     messages: jsonb().$type<Record<string, unknown>>(),
     /** How what is pushed to it is verified and identified. */
-    push: jsonb().$type<Record<string, unknown>>(),
+    push: jsonb().$type<PushSettings>(),
     /** Hash of the token in the URL that takes what is pushed to it. */
     pushToken: text().unique(),
     ignorePaths: text().array().notNull(),

@@ -21,6 +21,7 @@ import type { Scrape } from './observe/scrape.ts'
 import type { SpanCalls } from './otlp/calls.ts'
 // biome-ignore lint/suspicious/noShadowRestrictedNames: the proxy that is served, as README and API call it; JavaScript's isn't used here
 import type { Proxy } from './proxy/proxy.ts'
+import type { Inbox } from './push/inbox.ts'
 import type { Queue } from './queue/types.ts'
 import type { RetentionDeps } from './retention/retain.ts'
 import { auditPages } from './routes/access/audit-pages.tsx'
@@ -51,6 +52,7 @@ import { isBareTarget, proxyHandler, proxyRoutes } from './routes/operation/prox
 import { pulseRoutes } from './routes/operation/pulse.ts'
 import { previewPages } from './routes/preview/pages.tsx'
 import { previewRoutes } from './routes/preview/preview.ts'
+import { pushRoutes } from './routes/push/push.tsx'
 import { reportRoutes } from './routes/reports/reports.tsx'
 import { type Running, settingsRoutes } from './routes/settings/settings.tsx'
 import { archiveRoutes } from './routes/storage/archive.tsx'
@@ -92,6 +94,8 @@ export interface AppDeps extends StatusDeps {
   refreshTopology(): Promise<void>
   spanCalls: SpanCalls
   proxy: Proxy
+  /** Takes what is pushed. */
+  inbox: Inbox
   /** Limits the upstream requests that one client may cause. */
   upstreamRate: SharedUpstreamRate
   /** Limits counted across processes; undefined: each process counts on its own. */
@@ -161,7 +165,7 @@ export async function createApp(deps: AppDeps) {
     .use(twinRoutes({ ...deps, visibility }))
     .use(boardRoutes(deps.queues))
     .use(docsRoutes({ version: deps.version, routes: (): readonly Route[] => app.routes }))
-    .use(proxyRoutes(handleProxy))
+    .use(proxyRoutes(handleProxy).use(pushRoutes({ ...deps, rateLimit })))
   checkDecided(app.routes)
   return app
 }
@@ -246,5 +250,6 @@ async function answerTo(
 
 function problemFor(error: unknown, code: unknown, request: Request, warn: AppDeps['warn']): Problem {
   if (code === 'NOT_FOUND' && !(error instanceof Problem)) return noPath(request)
-  return problemOf(error, `${request.method} ${new URL(request.url).pathname}`, warn)
+  const route = currentRequest()?.route ?? new URL(request.url).pathname
+  return problemOf(error, `${request.method} ${route}`, warn)
 }

@@ -10,6 +10,7 @@ import type { Requests } from './observe/requests.ts'
 import { SpanCalls } from './otlp/calls.ts'
 import type { Parts } from './parts.ts'
 import { isProxyPath } from './proxy/target.ts'
+import { Inbox } from './push/inbox.ts'
 import { doubtfulTarget } from './routes/http/request-target.ts'
 import { withSecurityHeaders } from './routes/http/security-headers.ts'
 import { createProbeApp } from './routes/operation/probes.ts'
@@ -42,9 +43,11 @@ export async function servePages(
   const access = openAccess({ db, bus, token, publicUrl, subscribers: hub, counts, now, warn })
   closers.add(() => access.close())
   const { control, mayReach } = parts
+  const inbox = new Inbox({ db, bus, limits: config, now, warn })
+  closers.add(() => inbox.close())
   const app = await createApp({
     ...{ ...parts, ...topology, config, bus, hub, counts, warn, version, access },
-    ...{ self: () => address.self, fetch: egress.fetch },
+    ...{ self: () => address.self, fetch: egress.fetch, inbox },
     running: { ...context.where, worker: context.worker, startedAt: new Date(now()) },
     streams: new Streams({ db, control, bus, limits: config, mayReach, fetch: egress.fetch }),
     channels: new Channels({ db, bus, egress, now }),

@@ -1,7 +1,7 @@
 import type { Scope } from '../core/sets/scopes.ts'
 
-/** What a route requires: nothing, or a caller with a scope. */
-export type RouteAccess = 'open' | Scope
+/** What a route requires: nothing, a token in its path that its handler checks, or a caller with a scope. */
+export type RouteAccess = 'open' | 'token' | Scope
 
 /** A registered route: its method, `ALL` for any, and its pattern. */
 export interface Route {
@@ -12,7 +12,8 @@ export interface Route {
 /**
  * The decision for every route. A route without one keeps Weir from starting, so nothing is ever served by default.
  *
- * `open`: health checks, and the sign-in page with its assets. `admin`: API keys, secrets and the queues. Some routes
+ * `open`: health checks, and the sign-in page with its assets. `token`: what is pushed, to a URL that can't be guessed.
+ * `admin`: API keys, secrets and the queues. Some routes
  * check further, by what a request asks for: deleting many streams, and exporting their secrets.
  */
 const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
@@ -28,6 +29,7 @@ const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
     'POST /login',
     'GET /readyz',
   ],
+  token: ['POST /in/:token'],
   read: [
     'GET /',
     'GET /api/archive',
@@ -142,6 +144,7 @@ const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
     'PATCH /api/streams/:id',
     'POST /api/streams/:id/cpu',
     'POST /api/streams/:id/notify',
+    'POST /api/streams/:id/push-url',
     'POST /api/streams/:id/report/link',
     'POST /api/streams/:id/start',
     'POST /api/streams/:id/stop',
@@ -171,6 +174,7 @@ const ROUTES: Readonly<Record<RouteAccess, readonly string[]>> = {
     'POST /streams',
     'POST /streams/:id/edit',
     'POST /streams/:id/notify',
+    'POST /streams/:id/push-url',
     'POST /streams/:id/remove',
     'POST /streams/:id/start',
     'POST /streams/:id/stop',

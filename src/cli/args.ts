@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { INSTANT_FORMS } from '../core/time.ts'
 import { type Command, type Given, type Io, type Option, UsageError } from './command.ts'
 import { instant } from './durations.ts'
 import { nearest } from './nearest.ts'
@@ -105,6 +106,6 @@ export function time(given: Given, now: number, name: string): string | undefine
   const at = instant(text, now)
   if (at !== undefined) return at.toISOString()
   throw new UsageError([
-    `--${name}: expected a duration such as 90m, or a time such as 2026-01-31T12:00:00Z, got "${text}"`,
+    `--${name}: expected a duration such as 90m, or a time such as ${INSTANT_FORMS}, got "${text}"`,
   ])
 }

@@ -1,7 +1,6 @@
 import type { Command } from './command.ts'
 import { add } from './commands/add.ts'
 import { availability } from './commands/availability.ts'
-import { backup } from './commands/backup.ts'
 import { bench } from './commands/bench.ts'
 import { cache } from './commands/cache.ts'
 import { change } from './commands/change.ts'
@@ -9,11 +8,13 @@ import { completion } from './commands/completion.ts'
 import { start, stop } from './commands/desire.ts'
 import { doctor } from './commands/doctor.ts'
 import { edit } from './commands/edit.ts'
+import { backup } from './commands/files/backup.ts'
+import { importFile } from './commands/files/import.ts'
+import { restore } from './commands/files/restore.ts'
 import { logs } from './commands/logs.ts'
 import { ls } from './commands/ls.ts'
 import { notify } from './commands/notify.ts'
 import { report } from './commands/report.ts'
-import { restore } from './commands/restore.ts'
 import { rm } from './commands/rm.ts'
 import { savings } from './commands/savings.ts'
 import { status } from './commands/status.ts'
@@ -24,6 +25,7 @@ export const COMMANDS: Record<string, Command> = {
   add,
   ls,
   edit,
+  import: importFile,
   start,
   stop,
   status,

@@ -1,4 +1,4 @@
-import { DAY_MS, HOUR_MS } from '../core/time.ts'
+import { DAY_MS, HOUR_MS, parseInstant } from '../core/time.ts'
 
 const UNITS_MS: Record<string, number> = {
   ms: 1,
@@ -18,9 +18,10 @@ export function durationMs(text: string): number | undefined {
   )
 }
 
-/** A time in ISO 8601, or a duration before now. */
+/** A time in ISO 8601 with its zone, or a duration before now. */
 export function instant(text: string, now: number): Date | undefined {
   const ago = durationMs(text)
-  const date = ago === undefined ? new Date(/^\d{4}-/.test(text) ? text : Number.NaN) : new Date(now - ago)
+  if (ago === undefined) return parseInstant(text)
+  const date = new Date(now - ago)
   return Number.isNaN(date.getTime()) ? undefined : date
 }

@@ -10,7 +10,7 @@ import {
   windowAfter,
   windowAt,
 } from '../core/judging/schedule.ts'
-import { DAY_MS } from '../core/time.ts'
+import { DAY_MS, instantProblem, parseInstant } from '../core/time.ts'
 import { isUuid } from '../core/uuid.ts'
 import { Problem } from '../errors.ts'
 import { checked } from '../schema.ts'
@@ -179,9 +179,9 @@ export function isSilentBy(silences: readonly Silence[], at: number): IsSilent {
 
 function dateIn(name: string, text: string | undefined): Date | undefined {
   if (text === undefined) return undefined
-  const date = new Date(text)
-  if (!Number.isNaN(date.getTime())) return date
-  throw invalid(`${name}: expected a time such as 2026-01-31T12:00:00Z.`, name)
+  const date = parseInstant(text)
+  if (date !== undefined) return date
+  throw invalid(instantProblem(name, text), name)
 }
 
 function invalid(detail: string, field: string): Problem {

@@ -61,6 +61,11 @@ export class RateLimit {
     return this.#take(siteOf(address), route)
   }
 
+  /** Counts a request for what its token is for. */
+  takeToken(subject: string, route: string): Promise<Limited | undefined> {
+    return this.#take(`token:${subject}`, route)
+  }
+
   async #take(client: string, route: string | undefined): Promise<Limited | undefined> {
     const buckets = this.#buckets
     if (buckets === undefined || (route !== undefined && FREE_ROUTES.has(route))) return undefined

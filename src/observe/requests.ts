@@ -16,8 +16,8 @@ const SANE_ID = /^[\w.:/+=-]{1,128}$/
 const PROBES = new Set(['/healthz', '/readyz', '/metrics'])
 /** Spans that Weir sends to itself must not create more spans. */
 const SPANS = '/v1/traces'
-/** Wildcard routes are logged without the rest of their path, which may be a URL with secrets. */
-const OPEN_END = /\*$/
+/** These routes are logged without the rest of their path, which may be a URL with secrets, or is a token. */
+const OPEN_END = /\*$|\/:token$/
 
 export interface RequestsDeps {
   log: Log

@@ -1,6 +1,7 @@
 import { Problem } from '../errors.ts'
 import { changedHeaders, hasSameOrigin } from '../streams/registry/changed-headers.ts'
 import { unique } from '../streams/registry/from-registration.ts'
+import { changedPush } from '../streams/registry/push-settings.ts'
 import { checkRegistration, type StreamChange } from '../streams/registry/registration.ts'
 import { sameOptions } from '../streams/registry/request-options.ts'
 import { isFields, type JsonObject, revealed } from './fields.ts'
@@ -46,6 +47,7 @@ export function changesTo(
   const { start, twin, ...fields } = checkRegistration({ url, method, ...said(known, given, values) }, true)
   if (twin === false && hasTwin)
     throw new Problem('conflict', 'The stream has a twin. Remove the twin first.', 'twin')
+  if (fields.push) fields.push = changedPush(known.push, fields.push)
   if (tag !== undefined) fields.tags = [...(fields.tags ?? known.tags), tag]
   const { headers = known.headers, droppedHeaders } = changedHeaders(known, fields)
   const different = differing(known, { ...fields, headers })

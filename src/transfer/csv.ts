@@ -146,14 +146,14 @@ function lineOf(columns: readonly string[], cells: readonly string[], line: numb
 /** The value of a cell. If it doesn't have the type of its field, it stays text, and is rejected later. */
 function typed(column: string, cell: string): unknown {
   const word = cell.trim()
-  if (LISTS.includes(column as Field)) return listOf(word)
+  if (LISTS.includes(column as Field)) return listOf(word, column === 'tags' ? /[;,]/ : LIST_SEPARATOR)
   if (OBJECTS.has(column)) return parsed(word)
   if (NUMBERS.includes(column as Field)) return /^\d+$/.test(word) ? Number(word) : word
   if (SWITCHES.has(column)) return BOOLEANS.get(word.toLowerCase()) ?? word
   return column === 'name' || column === 'body' ? text(cell) : text(word)
 }
 
-const OBJECTS: ReadonlySet<string> = new Set<Field>(['retention', 'auth', 'tls'])
+const OBJECTS: ReadonlySet<string> = new Set<Field>(['retention', 'auth', 'tls', 'push'])
 const SWITCHES: ReadonlySet<string> = new Set<Field>(['resumes', 'repeatable', 'start', 'twin'])
 const BOOLEANS = new Map([
   ['true', true],
@@ -164,10 +164,10 @@ function text(cell: string): string {
   return cell.replace(GUARDED, '')
 }
 
-/** A list: members separated by semicolons or, if one contains a semicolon itself, JSON. */
-function listOf(cell: string): unknown {
+/** A list: members separated by semicolons or, if one contains a semicolon itself, JSON. No tag contains a comma. */
+function listOf(cell: string, separator: string | RegExp): unknown {
   if (cell.startsWith('[')) return parsed(cell)
-  const members = text(cell).split(LIST_SEPARATOR)
+  const members = text(cell).split(separator)
   return members.map((member) => member.trim()).filter((member) => member !== '')
 }
 

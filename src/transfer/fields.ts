@@ -20,6 +20,7 @@ export const REGISTRATION_FIELDS = [
   'auth',
   'tls',
   ...STREAM_FIELDS,
+  'push',
   'retention',
   'start',
   'twin',

@@ -78,10 +78,11 @@ async function* batchesOf(lines: Lines): AsyncGenerator<ImportLine[]> {
   if (batch.length > 0) yield batch
 }
 
-function read({ ids }: Context, { line, value, problem }: ImportLine): Item {
+function read({ ids }: Context, { line, value, problem, skipped }: ImportLine): Item {
   const { id, ...given }: JsonObject = isFields(value) ? value : {}
   const item: Item = { line, given, url: typeof given.url === 'string' ? given.url : null }
   if (typeof given.name === 'string') item.name = given.name
+  if (skipped !== undefined) return { ...item, outcome: 'skipped', reason: skipped }
   attempt(item, () => {
     if (problem !== undefined) throw problem
     if (!isFields(value))

@@ -2,7 +2,7 @@ import { Problem, type ProblemCode } from '../errors.ts'
 import { MAX_URL_CHARS, type Registration } from '../streams/registry/registration.ts'
 import type { JsonObject } from './fields.ts'
 
-export const OUTCOMES = ['created', 'unchanged', 'updated', 'failed'] as const
+export const OUTCOMES = ['created', 'unchanged', 'updated', 'skipped', 'failed'] as const
 
 /** The outcome of a line. */
 export interface LineOutcome {
@@ -16,6 +16,8 @@ export interface LineOutcome {
   /** Names of headers that are dropped because the URL has another origin; omitted if there are none. */
   droppedHeaders?: string[]
   problem?: { code: ProblemCode; detail: string; field: string | undefined }
+  /** Why a line is skipped. */
+  reason?: string
 }
 
 /** A line in progress. */
@@ -31,6 +33,7 @@ export interface Item {
   /** Set at the end. */
   outcome?: LineOutcome['outcome']
   problem?: Problem
+  reason?: string
 }
 export type NewItem = Item & { registration: Registration }
 
@@ -38,7 +41,7 @@ export type NewItem = Item & { registration: Registration }
 const MAX_TOLD_CHARS = MAX_URL_CHARS
 
 export function report(item: Item): LineOutcome {
-  const { line, outcome = 'failed', id, url, name, droppedHeaders = [], problem } = item
+  const { line, outcome = 'failed', id, url, name, droppedHeaders = [], problem, reason } = item
   const { code, detail, field } = problem ?? {}
   return {
     line,
@@ -48,6 +51,7 @@ export function report(item: Item): LineOutcome {
     ...(name !== undefined && { name: name.slice(0, MAX_TOLD_CHARS) }),
     ...(droppedHeaders.length > 0 && { droppedHeaders }),
     ...(code !== undefined && detail !== undefined && { problem: { code, detail, field } }),
+    ...(reason !== undefined && { reason }),
   }
 }
 

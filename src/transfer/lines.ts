@@ -11,20 +11,25 @@ import {
 } from './bounds.ts'
 import { csvLines } from './csv.ts'
 import { isFields } from './fields.ts'
+import type { ForeignFormat, ForeignLine, ForeignOptions } from './foreign/format.ts'
+import { FOREIGN, FOREIGN_NAMES, type ForeignName, foreignFormatOf } from './foreign/formats.ts'
+import { URL_LINE, urlLines } from './foreign/urls.ts'
 import { hasTooManyValues, membersOf, ndjsonLines, parseWhole } from './json-lines.ts'
 import { isOpenApi, type OpenApiOptions, operationsOf } from './openapi/operations.ts'
 import { pacer } from './pace.ts'
 
-export const FORMATS = ['json', 'ndjson', 'csv', 'openapi'] as const
+export const FORMATS = ['json', 'ndjson', 'csv', 'openapi', ...FOREIGN_NAMES, 'urls'] as const
 export type Format = (typeof FORMATS)[number]
 
 /** One unchecked registration of a file. */
 export interface ImportLine {
-  /** From 1: the line of the text, the member of the array, or the operation of the OpenAPI document. */
+  /** From 1: the line of the text, the member of the array, or the item of the document. */
   line: number
   /** The registration, of any type; omitted if `problem` says why there is none. */
   value?: unknown
   problem?: Problem
+  /** Why it is left out although nothing is wrong with it: it is no request that Weir may or can follow. */
+  skipped?: string
 }
 
 const TYPES: readonly [RegExp, Format][] = [
@@ -50,7 +55,7 @@ export type Lines = Iterable<ImportLine> | AsyncIterable<ImportLine>
  * The registrations of a file, once it is known to be readable and within its bounds.
  * @throws Problem `invalid_json`, `bad_request` if the file can't be read, `too_large`
  */
-export async function readImportLines(text: string, format: Format, options: OpenApiOptions): Promise<Lines> {
+export async function readImportLines(text: string, format: Format, options: Options): Promise<Lines> {
   const begin = await READERS[format](text, options)
   const lines = { [Symbol.asyncIterator]: begin }
   await check(lines, options.headers)
@@ -72,13 +77,23 @@ function lengthOf(text: unknown): number {
 
 /** Starts reading a file; can be called again. */
 type Begin = () => AsyncGenerator<ImportLine>
-type Headers = OpenApiOptions['headers']
+type Options = OpenApiOptions & ForeignOptions
+type Headers = Options['headers']
 
-const READERS: Record<Format, (text: string, options: OpenApiOptions) => Begin | Promise<Begin>> = {
+type Read = (text: string, options: Options) => Begin | Promise<Begin>
+
+const READERS: Record<Format, Read> = {
   json: readJson,
   ndjson: (text) => () => ndjsonLines(text),
   csv: (text) => () => csvLines(text),
   openapi: async (text, options) => operations(await parseDocument(text), options),
+  ...(Object.fromEntries(
+    FOREIGN_NAMES.map((name) => [
+      name,
+      (text: string, options: Options) => readForeign(FOREIGN[name], text, options),
+    ]),
+  ) as Record<ForeignName, Read>),
+  urls: (text) => () => urlLines(text),
 }
 
 /** An array, or an object whose only field is an array. */
@@ -99,11 +114,18 @@ function looksLike(text: string): Format {
   const [first = ''] = text.trimStart().split(/\r\n|\n|\r/, 1)
   if (first.startsWith('[')) return 'json'
   if (first.startsWith('{')) return isFirstOfMany(first, text) ? 'ndjson' : 'json'
-  if (/^(openapi|swagger|info|paths|---|#|%)/.test(first)) return 'openapi'
+  if (YAML_HEAD.test(first)) return 'openapi'
   if (/^"?sep=."?$/i.test(first.trim()) || /(^|[,;\t"])\s*(url|id)\s*($|[,;\t"])/i.test(first)) return 'csv'
-  const detail = 'Unknown format: expected JSON, NDJSON, CSV with a header row, or OpenAPI. Set ?format=…'
+  if (URL_LINE.test(first)) return 'urls'
+  const detail = `Unknown format: expected ${FORMAT_WORDS}. Set ?format=…`
   throw new Problem('bad_request', detail, 'format')
 }
+
+/** How a YAML document of OpenAPI may begin. */
+const YAML_HEAD =
+  /^(---|%|["']?(openapi|swagger|info|paths|servers|components|tags|security|host|schemes|x-[\w-]+)\b)|^#(?!.*https?:)/
+const FORMAT_WORDS =
+  'JSON, NDJSON, CSV with a header row, OpenAPI, Swagger 2, a Postman collection, HAR, an Uptime Kuma backup, a changedetection.io export, or a list of URLs'
 
 /** Whether a line is JSON by itself and more lines follow. */
 function isFirstOfMany(first: string, text: string): boolean {
@@ -116,12 +138,14 @@ function isFirstOfMany(first: string, text: string): boolean {
   }
 }
 
-async function readJson(text: string, options: OpenApiOptions): Promise<Begin> {
+async function readJson(text: string, options: Options): Promise<Begin> {
   const [head = '', begin = ''] = LIST.exec(text) ?? []
   if (begin === '[') return () => membersOf(text, head.length, /^\s*$/)
   if (begin !== '' && (await hasTooManyValues(text))) return () => membersOf(text, head.length, /^\s*\}\s*$/)
   const value = await parseWhole(text)
   if (isOpenApi(value)) return operations(value, options)
+  const foreign = foreignFormatOf(value)
+  if (foreign?.is(value)) return numberedLines(() => foreign.linesOf(value, options))
   const list = isFields(value) ? (value.streams ?? [value]) : value
   if (Array.isArray(list)) return () => numbered(list)
   throw new Problem('invalid_json', 'Expected an array of registrations, or {"streams": […]}.')
@@ -129,6 +153,24 @@ async function readJson(text: string, options: OpenApiOptions): Promise<Begin> {
 
 async function* numbered(list: readonly unknown[]): AsyncGenerator<ImportLine> {
   for (const [index, value] of list.entries()) yield { line: index + 1, value }
+}
+
+/** @throws Problem `bad_request` if the document is of another format */
+async function readForeign(format: ForeignFormat, text: string, options: Options): Promise<Begin> {
+  const value = await parseWhole(text)
+  if (!format.is(value)) throw new Problem('bad_request', `The file isn't a ${format.label}.`, 'format')
+  return numberedLines(() => format.linesOf(value, options))
+}
+
+function numberedLines(begin: () => Generator<ForeignLine>): Begin {
+  return async function* () {
+    const rest = pacer()
+    let line = 0
+    for (const each of begin()) {
+      yield { line: ++line, ...each }
+      await rest()
+    }
+  }
 }
 
 function operations(document: unknown, options: OpenApiOptions): Begin {

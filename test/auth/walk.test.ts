@@ -80,6 +80,13 @@ test('only these routes are open', () => {
   ])
 })
 
+test('only what is pushed is let in by a token in its path', () => {
+  expect([...ACCESS].filter(([, access]) => access === 'token').map(([name]) => name)).toEqual([
+    'POST /in/:token',
+  ])
+  expect(accessOf('GET', '/in/:token')).toBeUndefined()
+})
+
 test('each route admits whoever is allowed, under every name of Weir', async () => {
   // POST /login is told apart by what it answers: that the secret is wrong.
   const routes = ROUTES.filter(({ name }) => name !== 'POST /login')
@@ -117,7 +124,7 @@ test('no route is reachable through the path of an open one', async () => {
 }, 300_000)
 
 test('fragments and absolute-form targets reach nothing more', async () => {
-  const routes = ROUTES.filter(({ access }) => access !== 'open')
+  const routes = ROUTES.filter(({ access }) => access !== 'open' && access !== 'token')
   const unknown = () => 'unknown'
   for (const open of OPEN_PATHS)
     for (const mark of ['#', '#?', ';'])

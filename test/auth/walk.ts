@@ -48,7 +48,7 @@ export function allRoutes(): Asked[] {
 
 /** Whether somebody may use a route. */
 export function mayUse(who: Who, access: RouteAccess): boolean {
-  if (access === 'open') return true
+  if (access === 'open' || access === 'token') return true
   return who !== 'nobody' && SCOPES.indexOf(who) >= SCOPES.indexOf(access)
 }
 

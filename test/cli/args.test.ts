@@ -17,6 +17,8 @@ test.each([
   [['logs', 'x', '--kind', 'evnet'], 'got "evnet"; did you mean event?'],
   [['logs', 'x', '--follow=yes'], '--follow: takes no value, got "yes"'],
   [['logs', 'x', '--since', 'yesterday'], '--since: expected a duration'],
+  [['logs', 'x', '--since', '2026-03-04 10:00'], '--since: expected a duration'],
+  [['logs', 'x', '--since', '03/04/2026'], '--since: expected a duration'],
   [['logs', 'x', '-n', '501'], '--limit: expected a whole number from 0 to 500, got "501"'],
   [['logs', 'x', '-n', '0'], '--limit: 0 requires --follow'],
   [['logs'], 'expected <id|name>'],

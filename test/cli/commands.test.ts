@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { until } from '../support/until.ts'
 import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
@@ -316,4 +319,28 @@ test('topology declares what a file holds, shows it, and withdraws it', async ()
   expect(await cli('topology', 'apply', 'ops/none.mmd')).toMatchObject({ code: 4, out: '' })
   for (const args of [[], ['apply'], ['show', 'x'], ['drop']])
     expect(await cli('topology', ...args)).toMatchObject({ code: 2, out: '' })
+})
+
+test('import reads a file of another program by its content, after a dry run', async () => {
+  const url = counting('/imported')
+  const file = join(tmpdir(), `weir-import-${process.pid}.txt`)
+  const backup = {
+    monitorList: [
+      { type: 'http', name: 'from kuma', url, method: 'GET', interval: 60, active: false },
+      { type: 'ping', name: 'a ping', url: 'https://' },
+    ],
+  }
+  await Bun.write(file, JSON.stringify(backup))
+  const plan = await cli('import', file, '--dry-run')
+  expect(plan.err).toBe('')
+  expect(plan.out).toMatch(/created +from kuma/)
+  expect(plan.out).toMatch(/skipped +a ping +A monitor of type ping requests no URL/)
+  expect(plan.out).toContain('Would create 1, update 0. 0 unchanged, 1 skipped, 0 failed.')
+  const { code, out } = await cli('import', file, '--tag', 'kuma', '--json')
+  expect(code).toBe(0)
+  expect(JSON.parse(out).totals).toMatchObject({ created: 1, skipped: 1 })
+  const [stream] = jsonLines<Record<string, unknown>>((await cli('ls', '--tag', 'kuma', '--json')).out)
+  expect(stream).toMatchObject({ name: 'from kuma', status: 'stopped' })
+  expect((await cli('import', '/nowhere/at/all.json')).code).not.toBe(0)
+  await rm(file)
 })

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { INSTANT_FORMS } from '../../src/core/time.ts'
 import { Problem } from '../../src/errors.ts'
 import { invalid } from '../../src/routes/http/input.ts'
 import { pageSize } from '../../src/routes/http/parameters.ts'
@@ -73,7 +74,9 @@ test.each([
   ['limit=0', 'limit', 'limit: expected a whole number from 1 to 500.'],
   ['limit=501', 'limit', 'limit: expected a whole number from 1 to 500.'],
   ['limit=1e2', 'limit', 'limit: expected a whole number from 1 to 500.'],
-  ['from=yesterday', 'from', 'from: expected a time such as 2026-01-31T12:00:00Z.'],
+  ['from=yesterday', 'from', `from: expected a time such as ${INSTANT_FORMS}.`],
+  ['from=2026-03-04T10:00', 'from', `from: the time has no zone; expected a time such as ${INSTANT_FORMS}.`],
+  ['from=03/04/2026', 'from', `from: expected a time such as ${INSTANT_FORMS}.`],
   ['kind=patch,poll', 'kind', 'kind: expected patch or snapshot.'],
   ['step=day', 'step', 'step: expected minute or hour.'],
   ['past=1', 'past', 'past: expected true or false.'],

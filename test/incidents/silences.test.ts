@@ -122,6 +122,18 @@ const WINDOW = { timeZone: 'Europe/Berlin', days: ['mon'], from: '02:00', durati
 test.each<[what: string, silence: unknown, field: string, detail: string]>([
   ['no reason', { endsAt: '2027-01-01T00:00:00Z' }, 'reason', '`reason` is required.'],
   ['no end', { reason: 'a' }, 'endsAt', 'Set an end time or a schedule.'],
+  [
+    'an end without a zone',
+    { reason: 'a', endsAt: '2027-01-01T00:00' },
+    'endsAt',
+    'endsAt: the time has no zone',
+  ],
+  [
+    'an end that is ambiguous',
+    { reason: 'a', endsAt: '03/04/2027' },
+    'endsAt',
+    'endsAt: expected a time such as',
+  ],
   ['an end that is no time', { reason: 'a', endsAt: 'soon' }, 'endsAt', 'endsAt: expected a time such as'],
   [
     'an end before its start',

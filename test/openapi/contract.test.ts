@@ -73,6 +73,12 @@ test('streams respond as documented', async () => {
   await contract.ask('POST', '/api/streams/import', { body: lines, headers: NDJSON })
   for (const format of ['json', 'ndjson', 'csv']) await get(`/api/streams/export?format=${format}`)
   await contract.ask('DELETE', `/api/streams/${id}`)
+  const push = { kind: 'push', url: 'https://sender.test/', push: { scheme: 'none', idFrom: '/id' } }
+  const made = await contract.ask<{ id: string }>('POST', '/api/streams', { body: push })
+  const to = await contract.ask<{ url: string }>('POST', `/api/streams/${made.id}/push-url`)
+  const { pathname } = new URL(to.url)
+  for (let count = 0; count < 2; count++) await contract.ask('POST', pathname, { body: { id: 1 } })
+  await contract.ask('DELETE', `/api/streams/${made.id}`)
   expect(contract.faults).toEqual([])
 })
 

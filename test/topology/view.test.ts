@@ -161,6 +161,8 @@ describe('the address', () => {
     const odd = parseState('?steps=99&by=nonsense&toward=left&idle=maybe&from=a&at=soon&focus=')
     expect(odd).toEqual({ ...EVERYTHING, steps: 3, badAt: 'soon' })
     expect(parseState('?at=99999999999999999999').badAt).toBe('99999999999999999999')
+    expect(parseState('?at=2026-11-22T12:00').badAt).toBe('2026-11-22T12:00')
+    expect(parseState('?at=03/04/2026').badAt).toBe('03/04/2026')
     expect(parseState('?at=1795348800000').at).toBe(1_795_348_800_000)
   })
 })

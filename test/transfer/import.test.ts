@@ -46,7 +46,7 @@ describe('valid and invalid lines', () => {
       still('also good'),
     ]
     const report = await importInto(weir, lines)
-    expect(report.totals).toEqual({ lines: 10, created: 2, unchanged: 0, updated: 0, failed: 8 })
+    expect(report.totals).toEqual({ lines: 10, created: 2, unchanged: 0, updated: 0, skipped: 0, failed: 8 })
     expect(report.lines.map(({ line }) => line)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     expect(report.lines.map(({ problem }) => problem?.field)).toEqual([
       undefined,

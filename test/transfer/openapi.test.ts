@@ -124,8 +124,8 @@ describe('servers', () => {
   })
 })
 
-test.each([{ swagger: '2.0', paths: {} }, { openapi: 3 }, { openapi: '4.0.0' }, null, 'x'])(
-  '%j isn’t a document of version 3',
+test.each([{ swagger: '1.2', paths: {} }, { openapi: 3 }, { openapi: '4.0.0' }, null, 'x'])(
+  '%j isn’t a document of version 3, or 2',
   async (document) => {
     expect((await refusalOf(() => read(document))).code).toBe('bad_request')
   },

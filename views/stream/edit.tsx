@@ -1,6 +1,7 @@
 import type { Child } from 'hono/jsx'
+import { PUSH_SCHEME, PUSH_SCHEMES } from '../../src/core/sets/push-schemes.ts'
 import { eachField, emptyFields, PLAIN_FIELDS } from '../../src/core/sets/stream-fields.ts'
-import { STREAM_KIND, STREAM_KINDS } from '../../src/core/sets/stream-kinds.ts'
+import { isPushed, STREAM_KIND, STREAM_KINDS } from '../../src/core/sets/stream-kinds.ts'
 import type { Stream } from '../../src/streams/ingest/run.ts'
 import { Curl } from '../layout/curl.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
@@ -174,7 +175,9 @@ function changeOf({ stream, fixed, headers }: StreamFormData) {
       kind: '{kind}',
       intervalMs: '{seconds:intervalSeconds}',
       silenceMs: '{seconds:silenceSeconds}',
-      ...(!STREAM_KIND[stream.kind].isPolled && { resumes: '{switch:resumes}' }),
+      ...(isPushed(stream.kind)
+        ? { push: { scheme: '{pushScheme}', header: '{pushHeader}', idFrom: '{pushIdFrom}' } }
+        : !STREAM_KIND[stream.kind].isPolled && { resumes: '{switch:resumes}' }),
       method: '{method}',
       ...(headers.length === 0 && { headers: '{headers:headers}' }),
       body: '{body}',
@@ -224,7 +227,9 @@ function Asked(form: StreamFormData) {
           title="Kind"
           choices={STREAM_KINDS.map((kind) => [kind, STREAM_KIND[kind].label] as const)}
         />
-        {STREAM_KIND[form.stream.kind].isPolled ? (
+        {isPushed(form.stream.kind) ? (
+          <PushFields {...form} />
+        ) : STREAM_KIND[form.stream.kind].isPolled ? (
           <Text
             form={form}
             name="intervalSeconds"
@@ -282,6 +287,43 @@ function Asked(form: StreamFormData) {
         <legend>Response</legend>
         <Plain form={form} part="response" />
       </fieldset>
+    </>
+  )
+}
+
+/** How what is pushed is verified and identified. */
+function PushFields(form: StreamFormData) {
+  return (
+    <>
+      <Text
+        form={form}
+        name="silenceSeconds"
+        field="silenceMs"
+        title="Longest time between deliveries (seconds)"
+        hint="Leave empty if none is too long."
+        type="number"
+        min="1"
+        step="any"
+      />
+      <Choice
+        form={form}
+        name="pushScheme"
+        title="Signature"
+        choices={PUSH_SCHEMES.map((scheme) => [scheme, PUSH_SCHEME[scheme].label] as const)}
+      />
+      <div class="field">
+        <label>
+          Signing secret
+          <input type="password" name="pushSecret" placeholder="unchanged" autocomplete="new-password" />
+        </label>
+      </div>
+      <Text form={form} name="pushHeader" title="Signature header" hint="For an HMAC in a header." />
+      <Text
+        form={form}
+        name="pushIdFrom"
+        title="Delivery ID from"
+        hint="A header, or a JSON Pointer such as /id. Leave empty for what the sender documents."
+      />
     </>
   )
 }

@@ -11,6 +11,7 @@ import { Fact } from '../layout/fact.tsx'
 import { Ago, bytes, Day, percent, rate, Sparkline, StatusBadge } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { live } from '../layout/live.tsx'
+import { PushPanel, type PushView } from '../push/panel.tsx'
 import { TwinOffer, TwinPanel, type TwinView } from '../twins/twin.tsx'
 import { type AvailabilityData, AvailabilityPanel } from './availability.tsx'
 import { CachingPanel } from './caching.tsx'
@@ -74,6 +75,8 @@ export interface StreamPageData {
   savings: SavingsView | undefined
   /** Omitted for a stream that isn't polled. */
   caching: CacheReport | undefined
+  /** Omitted for a stream to which nothing is pushed. */
+  push: PushView | undefined
   /** Omitted for a stream without a twin. */
   twin: TwinView | undefined
   /** Whether the stream can have a twin. */
@@ -88,7 +91,7 @@ export interface StreamPageData {
 }
 
 export function StreamPage({ reader, ...data }: StreamPageData & ForReader) {
-  const { status, measures, availability, charts, timeline, week, savings, caching, twin } = data
+  const { status, measures, availability, charts, timeline, week, savings, caching, twin, push } = data
   const { incidents, notify, log } = data
   const { stream } = status
   return (
@@ -109,6 +112,7 @@ export function StreamPage({ reader, ...data }: StreamPageData & ForReader) {
       <link rel="stylesheet" href="/assets/views/stream/stream.css" />
       <div class="stack" {...live(liveLink(log))}>
         <StatusPanel {...status} />
+        {push && <PushPanel {...push} />}
         <AvailabilityPanel {...availability} />
         <MeasuresPanel {...measures} />
         <ChartsPanel {...charts} />

@@ -13,14 +13,22 @@ export interface ImportReportView {
 
 export interface ImportPageData {
   /** What was entered, if the form was sent without script. */
-  values?: { text?: string; tag?: string; start?: string; headers?: string; params?: string; server?: string }
+  values?: {
+    text?: string
+    tag?: string
+    start?: string
+    headers?: string
+    params?: string
+    server?: string
+    cookies?: string
+  }
   report?: ImportReportView
   error?: string
 }
 
 /** With the options of the form; the path of the file is relative to where the command is run. */
 const IMPORT_PATH =
-  '/api/streams/import?dryRun=false{&tag=tag}{&start=start}{&server=server}{&header=headers}{&param=params}'
+  '/api/streams/import?dryRun=false{&tag=tag}{&start=start}{&server=server}{&header=headers}{&param=params}{&cookies=cookies}'
 /** Lines of a report that are shown, failed ones first. */
 export const SHOWN = 200
 
@@ -51,18 +59,19 @@ function ImportForm({ values = {}, report, error }: ImportPageData) {
       enctype="multipart/form-data"
     >
       <div class="drop" id="drop">
-        <label for="import-file">Registrations file or OpenAPI document</label>
+        <label for="import-file">File</label>
         <p>
           <input
             type="file"
             id="import-file"
             name="file"
-            accept=".json,.ndjson,.jsonl,.csv,.tsv,.yaml,.yml"
+            accept=".json,.ndjson,.jsonl,.csv,.tsv,.yaml,.yml,.har,.txt"
             aria-describedby="import-formats"
           />
         </p>
         <p class="muted" id="import-formats">
-          JSON, NDJSON, CSV with a header row, or OpenAPI 3 in JSON or YAML. Up to 32 MiB.
+          JSON, NDJSON, CSV with a header row, or OpenAPI in JSON or YAML; a Postman collection, HAR, Uptime
+          Kuma backup, changedetection.io export, or list of URLs. Up to 32 MiB.
         </p>
       </div>
       <details open={values.text !== undefined}>
@@ -95,7 +104,7 @@ function ImportForm({ values = {}, report, error }: ImportPageData) {
   )
 }
 
-function ImportOptions({ tag, start, server, params }: NonNullable<ImportPageData['values']>) {
+function ImportOptions({ tag, start, server, params, cookies }: NonNullable<ImportPageData['values']>) {
   return (
     <div class="import-options">
       <label>
@@ -120,10 +129,19 @@ function ImportOptions({ tag, start, server, params }: NonNullable<ImportPageDat
         <textarea name="headers" rows={2} placeholder="Authorization: Bearer …" autocomplete="off" />
       </label>
       <label>
-        OpenAPI parameters, one per line
+        Parameters and variables, one per line
         <textarea name="params" rows={2} placeholder="shopId=7">
           {params ?? ''}
         </textarea>
+      </label>
+      <label>
+        Cookies of a HAR
+        <select name="cookies">
+          <option value="">Leave out</option>
+          <option value="true" selected={cookies === 'true'}>
+            Send
+          </option>
+        </select>
       </label>
     </div>
   )
@@ -161,6 +179,7 @@ function ReportLine({
   name,
   droppedHeaders,
   problem,
+  reason,
 }: ImportReportView['lines'][number]) {
   return (
     <tr>
@@ -170,6 +189,7 @@ function ReportLine({
         {name ?? url}
         {droppedHeaders && <div class="error">Different origin: drops {droppedHeaders.join(', ')}.</div>}
         {problem && <div class="error">{problem.detail}</div>}
+        {reason && <div class="muted">{reason}</div>}
       </td>
     </tr>
   )
@@ -180,9 +200,9 @@ function more({ totals, lines }: ImportReportView): number {
 }
 
 function wordsOf({ dryRun, totals }: ImportReportView): string {
-  const { created, updated, unchanged, failed } = totals
-  if (!dryRun)
-    return `Imported: ${created} created, ${updated} updated, ${unchanged} unchanged, ${failed} failed.`
+  const { created, updated, unchanged, skipped, failed } = totals
+  const rest = `${unchanged} unchanged, ${skipped} skipped, ${failed} failed.`
+  if (!dryRun) return `Imported: ${created} created, ${updated} updated, ${rest}`
   const streams = created === 1 ? 'stream' : 'streams'
-  return `${created} ${streams} will be created, ${updated} updated. ${unchanged} unchanged, ${failed} failed.`
+  return `${created} ${streams} will be created, ${updated} updated. ${rest}`
 }

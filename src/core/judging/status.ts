@@ -1,11 +1,12 @@
 import type { ConnectionCounts, ConnectionEnd } from '../sets/connection-ends.ts'
 import type { OtherContent } from '../sets/contents.ts'
 import { STATUS, type Status } from '../sets/statuses.ts'
-import { STREAM_KIND, type StreamKind } from '../sets/stream-kinds.ts'
+import { isPushed, STREAM_KIND, type StreamKind } from '../sets/stream-kinds.ts'
 import { DAY_MS, HOUR_MS } from '../time.ts'
 import { type Checks, type DegradedLimits, degradation } from './checks.ts'
 import type { Numbering } from './continuity.ts'
 import { failureText } from './failure.ts'
+import type { Refusals } from './refusals.ts'
 import type { Resumes } from './resumes.ts'
 import type { OpenSpell } from './spell.ts'
 
@@ -99,6 +100,8 @@ export interface Evidence extends Numbering {
   spell?: OpenSpell
   /** Retries of the host's daily budget (`poll`); omitted before the first. */
   retries?: RetryUse
+  /** Deliveries with a wrong signature (`push`). */
+  refused?: Refusals
   /** The last beat that an attempt decided (`poll`). */
   checkedAt?: number
   /** Last failure, kept after recovery. */
@@ -143,7 +146,7 @@ export interface Expectation extends StatusLimits {
   intervalMs: number
   /** Request timeout, in milliseconds. */
   timeoutMs: number
-  /** An event stream without a byte for longer than this, in milliseconds, is `stalled`. */
+  /** An event stream without a byte, or a push stream without a delivery, for longer than this, in milliseconds, is `stalled`. */
   silenceMs: number
 }
 
@@ -175,6 +178,7 @@ export const RESTING = {
 /** Derives the status from evidence. Pure: the same facts at the same time give the same status. */
 export function judge(evidence: Evidence, expected: Expectation, nowMs: number): Judgement {
   if (expected.desired !== 'running') return { status: 'stopped', reason: RESTING[expected.desired] }
+  if (isPushed(expected.kind)) return judgeDeliveries(evidence, expected, nowMs)
   if (expected.heldAt === undefined) return { status: 'stalled', reason: 'Waiting for a worker.' }
   if (nowMs - expected.heldAt > HELD_WITHIN_MS) {
     return {
@@ -256,6 +260,23 @@ function judgeConnection(evidence: Evidence, expected: Expectation, nowMs: numbe
     return { status: 'quiet', reason: `Connected; last event ${span(eventAgeMs)} ago.` }
   }
   return { status: 'live', reason: `Last event ${span(eventAgeMs)} ago.` }
+}
+
+/** Nobody is asked, so only the time since the last delivery counts; without an allowed silence, none is too long. */
+function judgeDeliveries(evidence: Evidence, { silenceMs }: Expectation, nowMs: number): Judgement {
+  const { lastEventAt, phaseSince } = evidence
+  const since = Math.max(lastEventAt ?? 0, phaseSince)
+  const ageMs = Math.max(0, nowMs - since)
+  if (ageMs > silenceMs) {
+    const reason = `No delivery for ${span(ageMs)}; one is expected every ${span(silenceMs)}.`
+    return { status: 'stalled', reason, since: since + silenceMs }
+  }
+  if (lastEventAt === undefined) return { status: 'quiet', reason: 'Waiting for the first delivery.' }
+  const isLive = nowMs - lastEventAt <= (Number.isFinite(silenceMs) ? silenceMs : QUIET_AFTER_MS)
+  return {
+    status: isLive ? 'live' : 'quiet',
+    reason: `Last delivery ${span(Math.max(0, nowMs - lastEventAt))} ago.`,
+  }
 }
 
 /** Between two connections, without a failure. */

@@ -7,6 +7,8 @@ interface StreamKindFacts {
   description: string
   /** Whether it is requested at an interval. Otherwise Weir keeps one connection open, and silence on it is a fault. */
   isPolled: boolean
+  /** Whether its events are posted to Weir: no worker runs it, and no upstream is asked. */
+  isPushed?: true
   /** The rollup column that its rates and versions count, and the word for it. */
   counts: 'events' | 'polls'
   /** What it receives, for use in sentences. */
@@ -64,6 +66,18 @@ export const STREAM_KIND = {
     otherTypes: [],
     mayEnd: false,
   },
+  push: {
+    label: 'Push',
+    description: 'Events that their sender posts to a URL of Weir',
+    isPolled: false,
+    isPushed: true,
+    counts: 'events',
+    received: 'deliveries',
+    lastEvent: 'Last delivery',
+    mediaTypes: [],
+    otherTypes: [],
+    mayEnd: false,
+  },
 } as const satisfies Record<string, StreamKindFacts>
 
 export type StreamKind = keyof typeof STREAM_KIND
@@ -71,6 +85,14 @@ export const STREAM_KINDS = Object.keys(STREAM_KIND) as StreamKind[]
 
 /** Kinds that are requested at an interval. */
 export const POLLED_KINDS = STREAM_KINDS.filter((kind) => STREAM_KIND[kind].isPolled)
+
+/** Kinds whose events are posted to Weir. */
+export const PUSHED_KINDS = STREAM_KINDS.filter(isPushed)
+
+export function isPushed(kind: StreamKind): boolean {
+  const facts: StreamKindFacts = STREAM_KIND[kind]
+  return facts.isPushed === true
+}
 
 /** Content types that identify a kind, whatever the response. */
 export const CLAIMED_TYPES = STREAM_KINDS.flatMap((kind): readonly string[] =>

@@ -5,6 +5,7 @@ import { withStanding } from '../../core/sets/statuses.ts'
 import type { Database } from '../../storage/storage.ts'
 import { hostOf } from '../../streams/ingest/host.ts'
 import { isSharedAs } from '../../streams/registry/visibility.ts'
+import { isRun } from '../../streams/status/is-run.ts'
 
 /** The host of a stream's URL, with its port. */
 export const HOST = hostOf(sql.raw('s.url'))
@@ -21,10 +22,10 @@ export const WATCHED = sql`s.twin_of IS NULL AND s.always_on AND ${isSharedAs('s
 export function standings(now: number): SQL {
   const held = new Date(now - HELD_WITHIN_MS).toISOString()
   return sql`(
-    SELECT s.id, s.name, ${HOST} AS host, st.verdict, st.verdict_reason, st.verdict_since,
+    SELECT s.id, s.name, CASE WHEN ${isRun('s')} THEN ${HOST} ELSE 'push ' || s.id END AS host, st.verdict, st.verdict_reason, st.verdict_since,
       CASE
         WHEN s.desired <> 'running' THEN 'resting'
-        WHEN w.seen_at IS NULL OR w.seen_at < ${held}::timestamptz THEN 'unheld'
+        WHEN ${isRun('s')} AND (w.seen_at IS NULL OR w.seen_at < ${held}::timestamptz) THEN 'unheld'
         WHEN ${has('down')} THEN 'down'
         WHEN ${has('failing')} THEN 'failing'
         WHEN ${has('degraded')} THEN 'degraded'

@@ -66,7 +66,7 @@ export class Gate {
       const needed = accessOf(method, route)
       if (needed === undefined) throw new Problem('forbidden_scope', 'This operation is not allowed.')
       const headers = await this.#admit(request, needed, isProxy, { route, subject })
-      if (needed !== 'open') checkScope(callerOf(request), needed)
+      if (!hasNoCaller(needed)) checkScope(callerOf(request), needed)
       if (!isSafe(method) && !UNAUDITED.has(`${method} ${route}`)) await this.#begin(request, route, subject)
       return headers
     } catch (error) {
@@ -120,13 +120,14 @@ export class Gate {
   ): Promise<LimitHeaders> {
     const { door, rateLimit } = this.#options
     const route = wanted?.route
-    const isOpen = needed === 'open'
+    const isOpen = hasNoCaller(needed)
     // An unknown secret counts against the address's rate limit before it costs a database query.
     const isCharged = isOpen || door.mustLookUp(request, wanted)
     const charged = isCharged ? await rateLimit?.takeAddress(request, route, door.isOpen) : undefined
     await refuseTooMany(request, charged, isProxy)
     if (isOpen) {
-      checkOrigin(request, { how: 'open', isProxy }, this.#options)
+      // No browser adds a token to a path by itself, so no page can make one send it.
+      if (needed === 'open') checkOrigin(request, { how: 'open', isProxy }, this.#options)
       return charged?.headers ?? {}
     }
     const seen = await door.see(request, clientAddressOf(request) ?? '', wanted)
@@ -137,6 +138,11 @@ export class Gate {
     checkOrigin(request, { how: seen.how, isProxy }, this.#options)
     return limited?.headers ?? {}
   }
+}
+
+/** Whether a route is for everyone, or for whoever has the token in its path. */
+function hasNoCaller(needed: RouteAccess): needed is 'open' | 'token' {
+  return needed === 'open' || needed === 'token'
 }
 
 async function refuseTooMany(

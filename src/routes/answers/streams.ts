@@ -4,6 +4,7 @@ import { CONNECTION_ENDS, type ConnectionEnd } from '../../core/sets/connection-
 import { OTHER_CONTENTS } from '../../core/sets/contents.ts'
 import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
 import { SKIP_REASONS } from '../../core/sets/gap-reasons.ts'
+import { PUSH_SCHEMES } from '../../core/sets/push-schemes.ts'
 import { STATUSES, type Status as StreamStatus } from '../../core/sets/statuses.ts'
 import { eachField, type PlainName, type PlainValues } from '../../core/sets/stream-fields.ts'
 import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
@@ -58,6 +59,17 @@ const stream = {
     description: 'Whether its owner declares that the upstream sends everything after Last-Event-ID',
   }),
   ...plainFields(),
+  push: nullable(
+    Type.Object({
+      scheme: choice(PUSH_SCHEMES),
+      secret: Type.Optional(Type.String({ description: 'Hidden' })),
+      header: Type.Optional(Text),
+      idFrom: Type.Optional(Text),
+      toleranceMs: Type.Optional(Count),
+    }),
+    'How deliveries to a stream of the kind `push` are verified and identified',
+  ),
+  hasPushUrl: Type.Boolean({ description: 'Whether it has a URL that takes what is pushed' }),
   retention: nullable(retention, 'Retention limits for this stream, stricter than the global ones'),
   desired: choice(DESIRED, 'Desired state; `idle`: starts with the next subscriber'),
   alwaysOn: Type.Boolean({ description: 'Whether it keeps running without subscribers' }),
@@ -77,8 +89,8 @@ function plainFields() {
 
 export const Stream = named('Stream', stream, 'A registered API')
 
-export const AddedStream = named(
-  'AddedStream',
+export const NewStream = named(
+  'NewStream',
   {
     ...stream,
     kindReason: Type.Optional(
@@ -86,8 +98,22 @@ export const AddedStream = named(
         description: 'Why it is of that kind, if that was detected and its content type did not say it',
       }),
     ),
+    pushUrl: Type.Optional(
+      Type.String({ description: 'Where to push to a stream of the kind `push`; never shown again' }),
+    ),
   },
-  'A stream after it was registered',
+  'A stream that was registered',
+)
+
+export const PushUrl = named('PushUrl', { url: Text }, 'Where to push; never shown again')
+
+export const Pushed = named(
+  'Pushed',
+  {
+    seq: Type.Integer({ minimum: 1, description: 'Its place in the log' }),
+    isNew: Type.Boolean({ description: 'Whether it was stored now; false: it was stored before' }),
+  },
+  'A delivery that is stored',
 )
 
 export const ChangedStream = named(
@@ -172,6 +198,10 @@ const Evidence = named(
         at: Instant,
       }),
       'Kept after recovery',
+    ),
+    refused: nullable(
+      Type.Object({ lastHour: Count, reason: Text, at: Instant }),
+      'Deliveries with a wrong signature: how many in the last hour, and the last one',
     ),
   },
   'The facts behind the status; null means it has not happened',

@@ -34,12 +34,14 @@ const ImportedLine = named('ImportedLine', {
     }),
   ),
   problem: Type.Optional(Type.Object({ code: Code, detail: Text, field: Type.Optional(Text) })),
+  reason: Type.Optional(Type.String({ description: 'Why the line was skipped' })),
 })
 const totals = Type.Object({
   lines: Count,
   created: Count,
   unchanged: Count,
   updated: Count,
+  skipped: Count,
   failed: Count,
 })
 const dryRun = Type.Boolean({ description: 'Whether this is a dry run, which changes nothing' })

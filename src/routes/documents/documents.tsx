@@ -163,10 +163,9 @@ export function documentRoutes({
   }
 }
 
-/** A time, in UTC unless it has a zone, clamped to the range of the database. */
+/** A time, clamped to the range of the database. */
 function instantOf(name: string, text: string): Date {
-  const hasNoZone = /^\d{4}-\d\d-\d\d[T ][\d:.]+$/.test(text)
-  const at = dateOf(name, hasNoZone ? `${text.replace(' ', 'T')}Z` : text)
+  const at = dateOf(name, text)
   return new Date(Math.min(Math.max(at.getTime(), 0), LAST_INSTANT_MS))
 }
 

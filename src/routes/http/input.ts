@@ -1,4 +1,5 @@
 import { nulIn } from '../../core/documents/nul.ts'
+import { instantProblem, parseInstant } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 
 /** Maximum size of a request body, in bytes. */
@@ -103,9 +104,8 @@ export function dateOf(name: string, text: string): Date
 export function dateOf(name: string, text: string | undefined): Date | undefined
 export function dateOf(name: string, text: string | undefined): Date | undefined {
   if (text === undefined) return undefined
-  const date = new Date(text)
-  if (Number.isNaN(date.getTime()))
-    throw invalid(name, `${name}: expected a time such as 2026-01-31T12:00:00Z.`)
+  const date = parseInstant(text)
+  if (date === undefined) throw invalid(name, instantProblem(name, text))
   return new Date(Math.min(Math.max(date.getTime(), EARLIEST), LATEST))
 }
 

@@ -1,4 +1,5 @@
 import { GONE_EVENT } from '../../../views/layout/live.tsx'
+import { PushPanel } from '../../../views/push/panel.tsx'
 import { LogHole, LogRow } from '../../../views/stream/log.tsx'
 import { SavingsPanel } from '../../../views/stream/savings.tsx'
 import { MeasuresPanel, StatusPanel } from '../../../views/stream/stream.tsx'
@@ -18,6 +19,7 @@ import {
   dayFrequency,
   entryRow,
   measureView,
+  pushView,
   savingsView,
   statusView,
   twinView,
@@ -188,10 +190,16 @@ export class LivePages {
       savingsView(db, status.stream, now()),
       twinView(db, status.stream.id, now()),
     ])
+    const push = pushView(status, now())
     const fragments = [
       <hx-partial hx-target="#status" hx-swap="outerMorph">
         <StatusPanel {...statusView(status)} />
       </hx-partial>,
+      push && (
+        <hx-partial hx-target="#push" hx-swap="outerMorph">
+          <PushPanel {...push} />
+        </hx-partial>
+      ),
       <hx-partial hx-target="#measures" hx-swap="outerMorph">
         <MeasuresPanel {...measures} />
       </hx-partial>,

@@ -5,7 +5,7 @@ import type { ApiDocument, ApiOperation, ApiParameter, ApiSchema } from './types
 
 const INFO =
   'Register APIs, start and stop their streams, and query status, logs, size and change. Errors are problem details ' +
-  '(RFC 9457) with a `code` and, for invalid input, a `field`. Timestamps are ISO 8601. If Weir has a token, send it or ' +
+  '(RFC 9457) with a `code` and, for invalid input, a `field`. Timestamps are ISO 8601; those you send name their zone. If Weir has a token, send it or ' +
   'an API key as a Bearer token or as the Basic password.'
 
 /** The sections of the API, in reading order. */
@@ -67,7 +67,9 @@ function complete(path: string, method: string, given: ApiOperation): ApiOperati
 /** The minimum scope of a key, as a role; a Weir without a token needs no authentication. */
 function securityOf(path: string, method: string): ApiOperation['security'] {
   const access = accessOf(method.toUpperCase(), patternOf(path))
-  return access === 'open' ? [] : [{}, { token: [access ?? 'admin'] }, { password: [access ?? 'admin'] }]
+  return access === 'open' || access === 'token'
+    ? []
+    : [{}, { token: [access ?? 'admin'] }, { password: [access ?? 'admin'] }]
 }
 
 /** A path parameter is an ID unless described otherwise. */

@@ -1,10 +1,12 @@
 import type { StreamFormData } from '../../../views/stream/edit.tsx'
 import { HIDDEN } from '../../core/hidden.ts'
+import { DEFAULT_PUSH } from '../../core/sets/push-schemes.ts'
 import { eachField, PLAIN_FIELDS } from '../../core/sets/stream-fields.ts'
 import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { changedHeaders } from '../../streams/registry/changed-headers.ts'
+import { shownPush } from '../../streams/registry/push-settings.ts'
 import type { StreamChange } from '../../streams/registry/registration.ts'
 import { registeredOptions } from '../../streams/registry/request-options.ts'
 import { optionFacts, optionsIn, optionValues } from './option-form.ts'
@@ -67,7 +69,11 @@ export function changeOf(stream: Stream, values: Values): Record<string, unknown
   }
   const headers = Object.fromEntries(Object.keys(stream.headers).map((name) => [name, HIDDEN]))
   const options = registeredOptions(stream, false)
-  const now: Record<string, unknown> = { ...stream, ...options, headers, body: stream.body ?? '' }
+  const now = {
+    ...{ ...stream, ...options, headers },
+    body: stream.body ?? '',
+    push: shownPush(stream.push),
+  } as unknown as Record<string, unknown>
   const changed = Object.entries(wanted).filter(([field, value]) => !Bun.deepEquals(value, now[field]))
   const change = Object.fromEntries(changed)
   // Whether a body may be sent depends on the method.
@@ -86,11 +92,25 @@ function askedOf(stream: Stream, values: Values): Record<string, unknown> {
     ...optionsIn(stream, values),
     ...plainIn(values, (part) => part === 'response'),
     ...(values.intervalSeconds !== undefined && { intervalMs: scaled(values.intervalSeconds, 1_000) }),
-    ...(values.silenceSeconds !== undefined && {
-      silenceMs: optional(values.silenceSeconds, 1_000),
-      resumes: values.resumes !== undefined,
-    }),
+    ...(values.silenceSeconds !== undefined && { silenceMs: optional(values.silenceSeconds, 1_000) }),
+    ...(values.pushScheme === undefined
+      ? values.silenceSeconds !== undefined && { resumes: values.resumes !== undefined }
+      : { push: pushOf(stream, values) }),
   }
+}
+
+/** Null as long as nothing was set. A secret that isn't typed stays, unless another scheme needs another. */
+function pushOf({ push }: Stream, { pushScheme, pushSecret, pushHeader, pushIdFrom }: Values) {
+  const kept = push?.secret !== undefined && push.scheme === pushScheme ? HIDDEN : undefined
+  const secret = pushScheme === 'none' ? undefined : pushSecret || kept
+  const wanted = {
+    scheme: pushScheme,
+    ...(secret && { secret }),
+    ...(pushHeader?.trim() && { header: pushHeader.trim() }),
+    ...(pushIdFrom?.trim() && { idFrom: pushIdFrom.trim() }),
+    ...(push?.toleranceMs !== undefined && { toleranceMs: push.toleranceMs }),
+  }
+  return push === null && Bun.deepEquals(wanted, DEFAULT_PUSH) ? null : wanted
 }
 
 function plainIn(values: Values, isIn: (part: (typeof PLAIN_FIELDS)[number]['part']) => boolean) {
@@ -157,6 +177,9 @@ function valuesOf(stream: Stream): Record<string, string> {
     ...optionValues(stream),
     intervalSeconds: String(stream.intervalMs / 1_000),
     silenceSeconds: text(silenceMs, 1_000),
+    pushScheme: stream.push?.scheme ?? DEFAULT_PUSH.scheme,
+    pushHeader: stream.push?.header ?? '',
+    pushIdFrom: stream.push?.idFrom ?? '',
     deadAfterFailures: text(deadAfterFailures, 1),
     deadAfterSeconds: text(deadAfterMs, 1_000),
     ...eachField(({ name, separator = ', ' }) => [stream[name]].flat().join(separator)),

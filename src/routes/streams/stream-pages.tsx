@@ -42,7 +42,7 @@ import { chartsData } from './stream-charts.ts'
 import { changeOf, streamForm, untoldDrops } from './stream-form.ts'
 import { type NotifyDeps, notifyData, sendNotice, sentRows } from './stream-notify.ts'
 import { timelineData } from './stream-timeline.ts'
-import { entryRow, measureView, savingsView, statusView, twinView } from './view-models.ts'
+import { entryRow, measureView, pushView, savingsView, statusView, twinView } from './view-models.ts'
 
 const LOG_LINES = 50
 const INCIDENTS_SHOWN = 8
@@ -191,6 +191,7 @@ export function streamPages(deps: StreamPagesDeps) {
     }
     return {
       status: statusView(status),
+      push: pushView(status, now),
       ...parts,
       mayHaveTwin: twin === undefined && mayHaveTwin(status.stream),
     }

@@ -3,9 +3,11 @@ import type { Archive } from '../../archive/archive.ts'
 import { callerOf } from '../../auth/caller.ts'
 import type { Bus } from '../../bus/bus.ts'
 import { HIDDEN } from '../../core/hidden.ts'
+import { type Refusals, refusedLately } from '../../core/judging/refusals.ts'
 import { resumesOf } from '../../core/judging/resumes.ts'
 import type { Evidence } from '../../core/judging/status.ts'
 import { ENTRY_KINDS } from '../../core/sets/entry-kinds.ts'
+import { isPushed } from '../../core/sets/stream-kinds.ts'
 import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { acceptsGzip } from '../../hub/frame.ts'
@@ -16,6 +18,7 @@ import type { Stream } from '../../streams/ingest/run.ts'
 import { type LogQuery, lastSeq, readLog, readWholeLog } from '../../streams/log/logs.ts'
 import { entryJson } from '../../streams/recording/entry.ts'
 import { ORDERS, SORTS } from '../../streams/registry/listing.ts'
+import { shownPush } from '../../streams/registry/push-settings.ts'
 import {
   ChangeSchema,
   checkChange,
@@ -43,8 +46,9 @@ import { invalid } from '../http/input.ts'
 import { PAGES, pageSize, SORT, SPAN, STREAM_FILTERS } from '../http/parameters.ts'
 import { choice, choices, parameters, required, text, whole } from '../http/query.ts'
 import { streamed } from '../http/streamed.ts'
+import { newPushUrl, type PushUrlDeps } from '../push/push-url.ts'
 
-export interface StreamRoutesDeps extends StatusDeps {
+export interface StreamRoutesDeps extends StatusDeps, PushUrlDeps {
   streams: Streams
   archive: Pick<Archive, 'reader'>
   hub: Hub
@@ -82,14 +86,17 @@ export function streamRoutes(deps: StreamRoutesDeps) {
           kindReason = because
         })
         set.headers.location = `/api/streams/${stream.id}`
-        return status(201, { ...streamJson(stream), ...(kindReason && { kindReason }) })
+        const shown = { ...streamJson(stream), ...(kindReason && { kindReason }) }
+        if (!isPushed(stream.kind)) return status(201, shown)
+        const pushUrl = await newPushUrl(deps, stream.id)
+        return status(201, { ...shown, hasPushUrl: true, pushUrl })
       },
       {
         body: body(RegistrationSchema, {
           check: checkRegistration,
           example: { url: 'https://api.example.com/prices', intervalMs: 5_000, tags: ['shop'] },
         }),
-        response: created(answers.AddedStream),
+        response: created(answers.NewStream),
         detail: describe('Register an API', REGISTER, {
           problems: ['unreachable', 'not_allowed', 'host_unknown'],
         }),
@@ -292,12 +299,17 @@ function notKept(from: number, to: number) {
   return { event: 'gap', data: JSON.stringify({ from, to, reason: 'not_kept' }), position: to }
 }
 
-/** A stream for the API: without header values and the owner of a proxied stream. */
-export function streamJson({ headers, proxyKey, owner, via, auth, tls, ...stream }: Stream) {
+/**
+ * A stream for the API: without header values, credentials, the secret and token of what is pushed, and the owner of a
+ * proxied stream.
+ */
+export function streamJson({ headers, proxyKey, owner, via, auth, tls, push, pushToken, ...stream }: Stream) {
   return {
     ...stream,
     ...shownOptions({ auth, tls }),
     proxied: proxyKey !== null,
+    push: shownPush(push),
+    hasPushUrl: pushToken !== null,
     headers: Object.fromEntries(Object.keys(headers).map((name) => [name, HIDDEN])),
   }
 }
@@ -358,6 +370,7 @@ function evidenceJson(evidence: Evidence) {
       ? { ...certificate, expiresAt: iso(certificate.expiresAt), seenAt: iso(certificate.seenAt) }
       : null,
     lastError: lastError ? lastErrorJson(lastError) : null,
+    refused: evidence.refused ? refusedJson(evidence.refused) : null,
   }
 }
 
@@ -368,6 +381,11 @@ function retriesJson(evidence: Evidence) {
 
 function lastErrorJson({ code, message, body, at }: NonNullable<Evidence['lastError']>) {
   return { code, message, ...(body !== undefined && { body }), at: new Date(at).toISOString() }
+}
+
+function refusedJson(refused: Refusals) {
+  const { reason, at } = refused.last
+  return { lastHour: refusedLately(refused, Date.now()), reason, at: new Date(at).toISOString() }
 }
 
 function checkCursor({ after, before }: LogQuery): void {

@@ -1,3 +1,4 @@
+import type { PushView } from '../../../views/push/panel.tsx'
 import type { EntryDetail } from '../../../views/stream/entry.tsx'
 import type { EntryRow } from '../../../views/stream/log.tsx'
 import type { SavingsView } from '../../../views/stream/savings.tsx'
@@ -11,13 +12,15 @@ import { indentJson } from '../../core/documents/indent.ts'
 import { parseJson } from '../../core/documents/json.ts'
 import { connectionsText, endSentence } from '../../core/judging/ended-connections.ts'
 import { failureSentence } from '../../core/judging/failure.ts'
+import { refusedLately } from '../../core/judging/refusals.ts'
 import { resumesOf, resumesText } from '../../core/judging/resumes.ts'
 import { type Evidence, span } from '../../core/judging/status.ts'
 import { changeRate, freshness, STEPS_MS, streamRank, suggestInterval } from '../../core/measures.ts'
 import { CONNECTION_END } from '../../core/sets/connection-ends.ts'
 import { ENTRY_KIND } from '../../core/sets/entry-kinds.ts'
 import { gapSentence } from '../../core/sets/gap-reasons.ts'
-import { STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
+import { DEFAULT_PUSH } from '../../core/sets/push-schemes.ts'
+import { isPushed, STREAM_KIND, type StreamKind } from '../../core/sets/stream-kinds.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { type Compared, changesOf } from '../../streams/measures/comparisons.ts'
@@ -25,6 +28,7 @@ import { lastChangedAt } from '../../streams/measures/last-change.ts'
 import { fanoutSums, polledSumsOf, stepsOf, sumsOf, topPaths } from '../../streams/measures/measures.ts'
 import { readSavings } from '../../streams/measures/savings.ts'
 import type { Entry } from '../../streams/recording/entry.ts'
+import { shownPush } from '../../streams/registry/push-settings.ts'
 import { retryBudgetOf } from '../../streams/requests/retry-budget.ts'
 import type { StreamStatus } from '../../streams/status/status.ts'
 import { twinReport } from '../../streams/twins/twin.ts'
@@ -95,6 +99,22 @@ export function statusView({
         : resumesText(stream.resumes, resumesOf(evidence.resumes)),
       certificate: certificate && { expiresAt: new Date(certificate.expiresAt), issuer: certificate.issuer },
       lastError: lastError && { ...lastError, at: new Date(lastError.at) },
+    },
+  }
+}
+
+/** How events are pushed to a stream; undefined if they aren't. */
+export function pushView({ stream, evidence }: StreamStatus, now: number): PushView | undefined {
+  if (!isPushed(stream.kind)) return undefined
+  const { refused } = evidence
+  return {
+    id: stream.id,
+    hasUrl: stream.pushToken !== null,
+    settings: shownPush(stream.push) ?? DEFAULT_PUSH,
+    refused: refused && {
+      lastHour: refusedLately(refused, now),
+      reason: refused.last.reason,
+      at: new Date(refused.last.at),
     },
   }
 }

@@ -67,7 +67,7 @@ async function textIn(form: FormData): Promise<string> {
 /** The equivalent API request, without the file. */
 function asked(form: FormData): Request {
   const query = new URLSearchParams({ dryRun: field(form, 'dryRun') === 'false' ? 'false' : 'true' })
-  for (const name of ['tag', 'start', 'server'])
+  for (const name of ['tag', 'start', 'server', 'cookies'])
     if (field(form, name) !== '') query.set(name, field(form, name))
   for (const header of linesOf(field(form, 'headers'))) query.append('header', header)
   for (const param of linesOf(field(form, 'params'))) query.append('param', param)
@@ -76,8 +76,10 @@ function asked(form: FormData): Request {
 
 /** The entered values to show again, without secrets. */
 function valuesOf(form: FormData, text: string): ImportPageData['values'] {
-  const [tag, start, server, params] = ['tag', 'start', 'server', 'params'].map((name) => field(form, name))
-  return { text: text.length > MAX_KEPT_CHARS ? undefined : text, tag, start, server, params }
+  const [tag, start, server, params, cookies] = ['tag', 'start', 'server', 'params', 'cookies'].map((name) =>
+    field(form, name),
+  )
+  return { text: text.length > MAX_KEPT_CHARS ? undefined : text, tag, start, server, params, cookies }
 }
 
 function field(form: FormData, name: string): string {

@@ -18,7 +18,7 @@ export interface Totals extends Record<(typeof OUTCOMES)[number], number> {
 
 /** Collects the lines to report during an import, up to a bound. */
 export class Report {
-  readonly totals: Totals = { lines: 0, created: 0, unchanged: 0, updated: 0, failed: 0 }
+  readonly totals: Totals = { lines: 0, created: 0, unchanged: 0, updated: 0, skipped: 0, failed: 0 }
   #left = MAX_REPORT_CHARS
   /** Whether some lines were counted but not reported. */
   isCut = false
@@ -97,17 +97,18 @@ export function progressOf({ dryRun, outcomes }: RunningImport, { warn, done }: 
   }
 }
 
-/** The part of a report that a page shows: the first lines, failed ones first. */
+/** The part of a report that a page shows: the first lines, failed ones first, skipped ones last. */
 export async function shownOf({ dryRun, outcomes }: RunningImport, signal: AbortSignal, most: number) {
   const report = new Report()
-  const [failed, others]: [LineOutcome[], LineOutcome[]] = [[], []]
+  const [failed, skipped, others]: [LineOutcome[], LineOutcome[], LineOutcome[]] = [[], [], []]
+  const lists: Partial<Record<LineOutcome['outcome'], LineOutcome[]>> = { failed, skipped }
   for await (const batch of outcomes) {
     report.add(batch)
     for (const outcome of batch) {
-      const list = outcome.outcome === 'failed' ? failed : others
+      const list = lists[outcome.outcome] ?? others
       if (list.length < most) list.push(outcome)
     }
     if (signal.aborted) break
   }
-  return { ...report.end(dryRun), lines: [...failed, ...others].slice(0, most) }
+  return { ...report.end(dryRun), lines: [...failed, ...others, ...skipped].slice(0, most) }
 }

@@ -8,6 +8,7 @@ import { checkRegistration, RegistrationSchema } from '../../streams/registry/re
 import type { Streams } from '../../streams/registry/streams.ts'
 import { decodeFile } from '../../transfer/decode.ts'
 import { EXPORT_FORMATS, type ExportFormat, exportStreams } from '../../transfer/export.ts'
+import type { ForeignOptions } from '../../transfer/foreign/format.ts'
 import { type ImportOptions, importLines } from '../../transfer/import.ts'
 import type { LineOutcome } from '../../transfer/item.ts'
 import { FORMATS, formatOf, readImportLines } from '../../transfer/lines.ts'
@@ -62,13 +63,15 @@ export const ImportQuery = parameters({
   intervalMs: whole({ min: 0, max: Number.MAX_SAFE_INTEGER }, 'Default `intervalMs` for new streams'),
   header: pairs(
     { separator: ':', example: 'Name: value' },
-    'Header as `Name: value`; repeatable. OpenAPI: sent with every operation; other formats: the value of a header ' +
+    'Header as `Name: value`; repeatable. OpenAPI and Postman: sent with every request; other formats: the value of a header ' +
       'that is hidden in the file',
   ),
   param: pairs(
     { separator: '=', example: 'name=value' },
-    'Value of a parameter or server variable of an OpenAPI document, as `name=value`; repeatable',
+    'Value of a parameter or server variable of an OpenAPI document, or of a variable of a Postman collection, as ' +
+      '`name=value`; repeatable',
   ),
+  cookies: otherwise(flag('`true`: send the cookies that a HAR recorded'), false),
   server: readAs(
     'Base URL to use instead of the `servers` of an OpenAPI document; relative servers are resolved against it',
     webUrl,
@@ -178,7 +181,9 @@ export function transferRoutes(deps: TransferRoutesDeps & { imports: Importer })
     )
 }
 
-type Options = ImportOptions & OpenApiOptions & { format: (typeof FORMATS)[number] | undefined }
+type Options = ImportOptions &
+  OpenApiOptions &
+  ForeignOptions & { format: (typeof FORMATS)[number] | undefined }
 
 type ImportAsked = ReturnType<typeof readQuery<(typeof ImportQuery)['parameters']>>
 
@@ -192,13 +197,14 @@ export function optionsOf({
   header,
   param,
   server,
+  cookies,
 }: ImportAsked): Options {
   const defaults: Options['defaults'] = {}
   if (start !== undefined) defaults.start = start
   if (intervalMs !== undefined) defaults.intervalMs = intervalMs
   const headers = Object.fromEntries(header)
   checkRegistration({ url: 'http://localhost', ...defaults, headers, tags: tag === undefined ? [] : [tag] })
-  return { format, dryRun, tag, defaults, headers, params: new Map(param), server }
+  return { format, dryRun, tag, defaults, headers, params: new Map(param), server, cookies }
 }
 
 function webUrl(name: string, text: string): string {
@@ -244,9 +250,11 @@ async function* after(first: IteratorResult<string>, rest: AsyncGenerator<string
 }
 
 const IMPORT =
-  'Accepts a JSON array of registrations or `{"streams": […]}`, NDJSON, CSV with a header row, or an ' +
-  'OpenAPI 3 document in JSON or YAML, whose GET operations become streams. Valid lines are imported even if others ' +
-  'fail; the response reports each line, in order, as `created`, `unchanged`, `updated` or `failed`; with ' +
+  'Accepts a JSON array of registrations or `{"streams": […]}`, NDJSON, CSV with a header row, a list of URLs, an ' +
+  'OpenAPI 3 or Swagger 2 document in JSON or YAML, whose GET operations become streams, a Postman collection, a HAR, a ' +
+  'backup of Uptime Kuma, or an export of changedetection.io. Valid lines are imported even if others fail; the response ' +
+  'reports each line, in order, as `created`, `unchanged`, `updated`, `skipped` (what no stream can follow, with its ' +
+  '`reason`) or `failed`; with ' +
   `\`Accept: ${NDJSON}\`, as the import progresses. A line with the \`id\` of a stream updates that stream; a line without ` +
   'an ID that matches a stream (URL, method, body, header names, payload pointer, kind and name) leaves it unchanged. ' +
   'Importing an export, or the same file twice, changes nothing.'

@@ -13,4 +13,6 @@ export const FOLLOWERS: Readonly<Record<StreamKind, Follow>> = {
   sse: followSse,
   ndjson: followNdjson,
   poll: followPoll,
+  // Nothing begins such a run: whoever receives a delivery stores it.
+  push: async () => {},
 }

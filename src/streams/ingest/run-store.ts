@@ -11,6 +11,7 @@ import { readChainTexts, versionsIn } from '../documents/versions.ts'
 import { LARGE_CHARS, type LargeDocuments } from '../large/documents.ts'
 import { emptyDelta, type RollupDelta } from '../measures/rollup-delta.ts'
 import { owedTallies } from '../recording/store-rollups.ts'
+import { isRun } from '../status/is-run.ts'
 import { rebuild } from './follow-document.ts'
 import { outdatedRuns } from './outdated-runs.ts'
 import type { Run } from './run.ts'
@@ -97,7 +98,7 @@ async function beginAll(
     ), next AS (
       UPDATE weir.checkpoints AS checkpoint SET epoch = checkpoint.epoch + 1
       FROM wanted
-      JOIN weir.streams AS stream ON stream.id = wanted.id AND stream.desired = 'running'
+      JOIN weir.streams AS stream ON stream.id = wanted.id AND stream.desired = 'running' AND ${isRun('stream')}
       JOIN weir.states AS state ON state.stream_id = wanted.id
       WHERE checkpoint.stream_id = wanted.id
         AND (wanted.take_over OR state.worker IS NULL OR state.worker = ${worker})

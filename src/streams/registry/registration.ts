@@ -2,8 +2,9 @@ import { type Static, type TArray, type TObject, type TString, Type } from '@sin
 import { nulIn } from '../../core/documents/nul.ts'
 import { parsePointer } from '../../core/documents/pointer.ts'
 import { HIDDEN } from '../../core/hidden.ts'
+import { factsOf, PUSH_SCHEMES, type PushSettings } from '../../core/sets/push-schemes.ts'
 import { eachField, type PlainName, type PlainValues, STREAM_FIELD } from '../../core/sets/stream-fields.ts'
-import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
+import { isPushed, STREAM_KINDS, type StreamKind } from '../../core/sets/stream-kinds.ts'
 import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { sentValue } from '../../net/header-bytes.ts'
@@ -65,6 +66,42 @@ const fields = {
   body: Type.String({ maxLength: 262_144, description: 'Request body; not allowed with GET' }),
   ...OPTION_SCHEMAS,
   ...plainSchemas(),
+  push: Type.Union(
+    [
+      Type.Object(
+        {
+          scheme: Type.Union(PUSH_SCHEMES.map((scheme) => Type.Literal(scheme))),
+          secret: Type.Optional(
+            Type.String({
+              minLength: 1,
+              maxLength: 1_024,
+              description: 'What the sender signs with; never returned',
+            }),
+          ),
+          header: Type.Optional(
+            Type.String({
+              pattern: '^[\\w-]+$',
+              maxLength: 100,
+              description: 'Name of the header with the signature',
+            }),
+          ),
+          idFrom: Type.Optional(
+            Type.String({
+              maxLength: 1_024,
+              description: "Where a delivery's ID is: a JSON Pointer into the body, or the name of a header",
+            }),
+          ),
+          toleranceMs: Type.Optional(Type.Integer({ minimum: 1_000, maximum: DAY_MS, default: 300_000 })),
+        },
+        { additionalProperties: false },
+      ),
+      Type.Null(),
+    ],
+    {
+      description:
+        'How deliveries to a stream of the kind `push` are verified and identified; null: not at all',
+    },
+  ),
   retention: Type.Union(
     [
       Type.Object(
@@ -161,6 +198,10 @@ export type StreamChange = Static<typeof ChangeSchema>
 export function checkRegistration(value: unknown, mayHide = false): Registration {
   const registered = validated(RegistrationSchema, value, mayHide)
   checkBody(registered.method ?? 'GET', registered.body)
+  if (registered.push && !mayHide) {
+    checkPushed(registered.kind)
+    checkSecret(registered.push)
+  }
   return registered
 }
 
@@ -192,15 +233,41 @@ function validated<S extends TObject>(schema: S, value: unknown, mayHide = false
 
 /** Checks what a schema can't express. */
 function checkMeaning(change: StreamChange, mayHide: boolean): void {
-  const { url, headers, payloadPointer, ignorePaths } = change
+  const { url, headers, payloadPointer, ignorePaths, push } = change
   checkOptions(change, mayHide)
   if (url !== undefined) checkUrl(url)
+  if (push) checkPush(push)
   if (headers !== undefined) checkHeaders(headers, mayHide)
   if (payloadPointer !== undefined && parsePointer(payloadPointer) === undefined) {
     throw new Problem('invalid_field', notPointer(payloadPointer), 'payloadPointer')
   }
   const bad = ignorePaths?.find((path) => path === '' || parsePointer(path) === undefined)
   if (bad !== undefined) throw new Problem('invalid_field', notPointer(bad), 'ignorePaths')
+}
+
+/** @throws Problem `invalid_field` unless events are pushed to a stream of this kind */
+export function checkPushed(kind: StreamKind | undefined): void {
+  if (kind !== undefined && isPushed(kind)) return
+  throw new Problem('invalid_field', 'push: only a stream of the kind push has this field.', 'push')
+}
+
+function checkSecret({ scheme, secret }: PushSettings): void {
+  const refuse = (detail: string) => new Problem('invalid_field', detail, 'push')
+  if (secret === HIDDEN) throw refuse('push.secret: its value is hidden. Set it.')
+  if (factsOf(scheme).isSigned && secret === undefined) {
+    throw refuse('push.secret: set the secret that the sender signs with.')
+  }
+}
+
+function checkPush({ scheme, header, idFrom = '' }: PushSettings): void {
+  const refuse = (detail: string) => new Problem('invalid_field', detail, 'push')
+  if (scheme === 'hmac-sha256-header' && header === undefined) {
+    throw refuse('push.header: set the name of the header with the signature.')
+  }
+  const isName = /^[\w-]*$/.test(idFrom)
+  if (!isName && parsePointer(idFrom) === undefined) {
+    throw refuse('push.idFrom: expected a JSON Pointer such as /id, or the name of a header.')
+  }
 }
 
 function checkUrl(text: string): void {

@@ -3,6 +3,7 @@ import { checkpoints, states, streams } from '../../../drizzle/schema.ts'
 import type { Caller } from '../../auth/caller.ts'
 import type { Bus } from '../../bus/bus.ts'
 import { batched } from '../../core/batch.ts'
+import { isPushed } from '../../core/sets/stream-kinds.ts'
 import { isUuid } from '../../core/uuid.ts'
 import { Problem } from '../../errors.ts'
 import { againAfterDeadlock, transact } from '../../storage/errors/sql-state.ts'
@@ -20,7 +21,9 @@ import { hasTag, type ListQuery, listStreams } from './listing.ts'
 import { insertStreams, opening } from './new-stream.ts'
 import { noStream } from './no-stream.ts'
 import { findKind } from './probe.ts'
+import { changedPush } from './push-settings.ts'
 import {
+  checkPushed,
   type DeadAfter,
   MAX_TAGS,
   type PreviewRequest,
@@ -168,6 +171,8 @@ export class Streams {
   ): Promise<Registration & Pick<Stream, 'kind'>> {
     const { limits, fetch, mayReach } = this.#deps
     const { url, method = 'GET', headers = {}, body, kind, auth } = registration
+    // Nothing is requested from where pushed events come from.
+    if (kind !== undefined && isPushed(kind)) return { ...registration, kind }
     await mayReach?.(url)
     if (auth?.type === 'oauth2') await mayReach?.(auth.tokenUrl)
     const asked = { url: new URL(url).href, method, headers, body: body ?? null }
@@ -340,7 +345,9 @@ export class Streams {
 
   async #begin(added: readonly Stream[]): Promise<void> {
     const { control, bus } = this.#deps
-    const running = added.filter(({ desired }) => desired === 'running').map(({ id }) => id)
+    const running = added
+      .filter(({ desired, kind }) => desired === 'running' && !isPushed(kind))
+      .map(({ id }) => id)
     if (running.length > 0) await control.runLater(running)
     bus.publish({ type: 'list.changed' })
   }
@@ -353,26 +360,28 @@ export class Streams {
   async #desire(which: SQL, desired: Stream['desired']): Promise<string[]> {
     const { db, control, bus } = this.#deps
     const now = new Date()
-    const ids = await transact(db, async (tx) => {
+    const changedRows = await transact(db, async (tx) => {
       const rows = await tx
         .update(streams)
         .set({ desired, updatedAt: now })
         .where(and(which, sql`${streams.desired} <> ${desired}`))
-        .returning({ id: streams.id })
+        .returning({ id: streams.id, kind: streams.kind })
       const changed = rows.map((row) => row.id)
       if (changed.length > 0) {
         // Somebody asks to start it now, so a wait that an earlier run owed its upstream doesn't delay it.
-        const evidence = sql`${states.evidence} - '{nextRetryAt,failingSince,checks,degradedSince}'::text[] || '{"failures":0}'::jsonb`
+        const evidence = sql`${states.evidence} - '{nextRetryAt,failingSince,checks,degradedSince}'::text[] || jsonb_build_object('failures', 0, 'phaseSince', ${now.getTime()}::float8)`
         await tx
           .update(states)
           .set({ ...opening(desired), evidence, statusSince: now, subscribedAt: asIfSubscribed(now) })
           .where(inArray(states.streamId, changed))
       }
-      return changed
+      return rows
     })
+    const ids = changedRows.map(({ id }) => id)
     if (ids.length === 0) return ids
-    if (desired === 'running') await control.runLater(ids)
-    else bus.publish({ type: 'run.interrupt', streamIds: ids })
+    const run = changedRows.filter(({ kind }) => !isPushed(kind)).map(({ id }) => id)
+    if (desired === 'running' && run.length > 0) await control.runLater(run)
+    if (desired !== 'running') bus.publish({ type: 'run.interrupt', streamIds: ids })
     bus.publish({ type: 'stream.updated', streamIds: ids })
     return ids
   }
@@ -381,7 +390,10 @@ export class Streams {
 /** Stores a change. The row is locked, so that the origin of its headers can't change in between. */
 async function carryOut(tx: Database, id: string, change: StreamChange) {
   const [before] = await tx
-    .select({ url: streams.url, headers: streams.headers, auth: streams.auth, tls: streams.tls })
+    .select({
+      ...{ url: streams.url, headers: streams.headers, auth: streams.auth, tls: streams.tls },
+      ...{ kind: streams.kind, push: streams.push },
+    })
     .from(streams)
     .where(eq(streams.id, uuid(id)))
     .for('update')
@@ -390,7 +402,7 @@ async function carryOut(tx: Database, id: string, change: StreamChange) {
   const { cookies, repeatable, auth, tls, ...plain } = change
   const options = optionColumns({ cookies, repeatable, auth, tls }, before, change.url)
   const url = change.url && { url: new URL(change.url).href }
-  const set = { ...plain, ...url, ...headers, ...options, updatedAt: new Date() }
+  const set = { ...plain, ...url, ...headers, ...options, ...pushOf(before, change), updatedAt: new Date() }
   const [stream] = await tx
     .update(streams)
     .set(set)
@@ -401,6 +413,13 @@ async function carryOut(tx: Database, id: string, change: StreamChange) {
   if (DEFINING.some((field) => change[field] !== undefined)) await startOver(tx, [id, ...twins])
   if (new URL(stream.url).host !== new URL(before.url).host) await forgetCookies(tx, id)
   return { stream, twins, droppedHeaders }
+}
+
+/** @throws Problem `invalid_field` for settings of a stream to which nothing is pushed */
+function pushOf(before: Pick<Stream, 'kind' | 'push'>, { kind = before.kind, push }: StreamChange) {
+  if (push === undefined || push === null) return isPushed(kind) || before.push === null ? {} : { push: null }
+  checkPushed(kind)
+  return { push: changedPush(before.push, push) }
 }
 
 function idle(id: string): SQL {

@@ -1,4 +1,5 @@
 import type { Expectation, StatusLimits } from '../../core/judging/status.ts'
+import { isPushed } from '../../core/sets/stream-kinds.ts'
 import type { Stream } from '../ingest/run.ts'
 
 /** The settings that statuses depend on. */
@@ -8,7 +9,10 @@ export interface JudgingLimits extends StatusLimits {
 }
 
 /** What a stream's own settings say about its status. */
-export type Expected = Pick<Stream, 'kind' | 'desired' | 'intervalMs' | 'deadAfterFailures' | 'deadAfterMs'>
+export type Expected = Pick<
+  Stream,
+  'kind' | 'desired' | 'intervalMs' | 'silenceMs' | 'deadAfterFailures' | 'deadAfterMs'
+>
 
 /**
  * What is expected of a stream, from its stored definition.
@@ -16,7 +20,9 @@ export type Expected = Pick<Stream, 'kind' | 'desired' | 'intervalMs' | 'deadAft
  */
 export function expectation(stream: Expected, limits: JudgingLimits, seenAt: Date | null): Expectation {
   const { kind, desired, intervalMs } = stream
-  const { requestTimeoutMs: timeoutMs, silenceMs, degradedShare, degradedWindowMs, degradedChecks } = limits
+  const { requestTimeoutMs: timeoutMs, degradedShare, degradedWindowMs, degradedChecks } = limits
+  // The own silence of a connection is in its evidence, where it is learned.
+  const silenceMs = isPushed(kind) ? (stream.silenceMs ?? Number.POSITIVE_INFINITY) : limits.silenceMs
   return {
     ...{ kind, desired, intervalMs, timeoutMs, silenceMs, degradedShare, degradedWindowMs, degradedChecks },
     deadAfterFailures: stream.deadAfterFailures ?? limits.deadAfterFailures,

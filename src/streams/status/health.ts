@@ -1,11 +1,13 @@
-import { and, eq, isNull, lt, or, sql } from 'drizzle-orm'
+import { and, eq, isNull, lt, notInArray, or, sql } from 'drizzle-orm'
 import { runs, states, streams, workers } from '../../../drizzle/schema.ts'
 import type { Bus } from '../../bus/bus.ts'
 import { type Evidence, judge } from '../../core/judging/status.ts'
+import { PUSHED_KINDS } from '../../core/sets/stream-kinds.ts'
 import { DAY_MS } from '../../core/time.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { JobControl } from '../registry/streams.ts'
 import { expectation } from './expectation.ts'
+import { isRun } from './is-run.ts'
 import type { StatusDeps } from './status.ts'
 
 /** A worker not seen for this long, in milliseconds, is removed from the list. */
@@ -30,6 +32,7 @@ export async function judgeAll(deps: StatusDeps & { bus: Bus }): Promise<number>
       kind: streams.kind,
       desired: streams.desired,
       intervalMs: streams.intervalMs,
+      silenceMs: streams.silenceMs,
       deadAfterFailures: streams.deadAfterFailures,
       deadAfterMs: streams.deadAfterMs,
       state: states,
@@ -74,7 +77,13 @@ export async function reconcile(
     .innerJoin(states, eq(states.streamId, streams.id))
     .leftJoin(workers, eq(workers.name, states.worker))
     .leftJoin(runs, and(eq(runs.streamId, states.streamId), eq(runs.epoch, states.epoch)))
-    .where(and(eq(streams.desired, 'running'), or(isNull(workers.seenAt), lt(workers.seenAt, before))))
+    .where(
+      and(
+        eq(streams.desired, 'running'),
+        notInArray(streams.kind, PUSHED_KINDS),
+        or(isNull(workers.seenAt), lt(workers.seenAt, before)),
+      ),
+    )
     .limit(RECONCILE_LIMIT)
   const ids = rows.map((row) => row.id)
   if (ids.length > 0) await control.runLater(ids)
@@ -122,7 +131,7 @@ export async function exchangeHeartbeats(
       UNION ALL SELECT name, seen_at FROM weir.workers WHERE seen_at >= ${longAgo}::timestamptz AND name <> ${name}
     )
     SELECT name, extract(epoch FROM seen_at)::float8 * 1000 AS seen_at,
-      (SELECT count(*)::int FROM weir.streams WHERE desired = 'running') AS running
+      (SELECT count(*)::int FROM weir.streams WHERE desired = 'running' AND ${isRun('streams')}) AS running
     FROM sign ORDER BY name`)) as { rows: { name: string; seen_at: number; running: number }[] }
   const signs = rows.map((row) => ({ name: row.name, seenAt: new Date(Math.round(row.seen_at)) }))
   return { signs, running: rows[0]?.running ?? 0 }

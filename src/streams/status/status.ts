@@ -4,6 +4,7 @@ import type { Caller } from '../../auth/caller.ts'
 import { type Evidence, judge } from '../../core/judging/status.ts'
 import type { Sums } from '../../core/measures.ts'
 import { STATUSES, type Status } from '../../core/sets/statuses.ts'
+import { isPushed } from '../../core/sets/stream-kinds.ts'
 import { MINUTE_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -69,7 +70,11 @@ export async function statusesOf(deps: StatusDeps, streamIds: readonly string[])
     const evidence = held?.epoch === state.epoch ? held.evidence : (state.evidence as Evidence)
     const expected = expectation(stream, deps.limits, seenAt)
     const judged = judge(evidence, expected, now)
-    const starting = stream.desired === 'running' && state.worker === null && isFresh(state.statusSince, now)
+    const starting =
+      stream.desired === 'running' &&
+      !isPushed(stream.kind) &&
+      state.worker === null &&
+      isFresh(state.statusSince, now)
     return {
       stream,
       status: starting ? state.status : judged.status,

@@ -15,6 +15,7 @@ import {
 import { Refs } from './refs.ts'
 import { keysInQuery, lacking } from './security.ts'
 import { serverUrls } from './servers.ts'
+import { isSwagger2, parameterFrom, producedBy, withServers } from './swagger2.ts'
 
 /** What the caller adds to a document, which may be incomplete. */
 export interface OpenApiOptions {
@@ -60,14 +61,13 @@ export function isOpenApi(value: unknown): value is JsonObject {
  * The GET operations of an OpenAPI document as registrations, created on demand: one per server address; undefined
  * for a path without any.
  * @see https://spec.openapis.org/oas/v3.1.1.html
- * @throws Problem `bad_request` for anything but OpenAPI 3; `too_large` if its parts expand too much
+ * @throws Problem `bad_request` for anything but OpenAPI 3 or Swagger 2; `too_large` if its parts expand too much
  */
-export function* operationsOf(document: unknown, options: OpenApiOptions): Generator<ImportLine | undefined> {
-  if (!isFields(document) || !/^3\./.test(valueText(document.openapi))) {
-    const detail = 'Expected an OpenAPI document of version 3.'
-    const hint = isOpenApi(document) ? ' Convert older ones first, for example with swagger2openapi.' : ''
-    throw new Problem('bad_request', detail + hint)
+export function* operationsOf(given: unknown, options: OpenApiOptions): Generator<ImportLine | undefined> {
+  if (!isSwagger2(given) && (!isFields(given) || !/^3\./.test(valueText(given.openapi)))) {
+    throw new Problem('bad_request', 'Expected an OpenAPI document of version 3, or Swagger 2.0.')
   }
+  const document = isSwagger2(given) ? withServers(given) : given
   const context = { document, refs: new Refs(document, new Budget()), options }
   let line = 0
   for (const [path, item] of isFields(document.paths) ? Object.entries(document.paths) : []) {
@@ -97,7 +97,7 @@ function streamsAt(context: Context, path: string, item: JsonObject | undefined)
   const operation = context.refs.resolve(item?.get)
   if (item === undefined || operation === undefined) return []
   const { document, refs, options } = context
-  const parameters = [...parametersOf(refs, item, operation), ...keysInQuery(context, operation)]
+  const parameters = [...parametersOf(context, item, operation), ...keysInQuery(context, operation)]
   const filled = fill(context, path, parameters)
   const servers = serverUrls(refs, operation.servers ?? item.servers ?? document.servers, options)
   const secrets = lacking(context, operation)
@@ -109,7 +109,7 @@ function streamsAt(context: Context, path: string, item: JsonObject | undefined)
   }
   const tags = tagsOf(operation)
   const said = {
-    ...kindOf(refs, operation),
+    ...kindOf(context, operation),
     ...(tags.length > 0 && { tags }),
     ...(Object.keys(filled.headers).length > 0 && { headers: filled.headers }),
   }
@@ -127,14 +127,15 @@ function hostIn(server: string): string {
 }
 
 /** The parameters of an operation; its own take precedence over those of its path. */
-function parametersOf(refs: Refs, item: JsonObject, operation: JsonObject): JsonObject[] {
+function parametersOf({ refs, document }: Context, item: JsonObject, operation: JsonObject): JsonObject[] {
   const lists = [item.parameters, operation.parameters].filter(Array.isArray)
   if (lists.reduce((sum, list) => sum + list.length, 0) > MAX_PARAMETERS) {
     throw new Problem('too_large', `The operation has more than ${MAX_PARAMETERS} parameters.`, 'parameters')
   }
   const parameters = new Map<string, JsonObject>()
   for (const each of lists.flat()) {
-    const parameter = refs.resolve(each)
+    const found = refs.resolve(each)
+    const parameter = found && isSwagger2(document) ? parameterFrom(found) : found
     if (parameter === undefined) continue
     const key = [parameter.in, parameter.name].map((part) => refs.text(part, 'The name of a parameter'))
     parameters.set(valueText(key), parameter)
@@ -248,12 +249,14 @@ function tagsOf({ tags }: JsonObject): string[] {
 }
 
 /** The kind according to the responses; left open if they allow both or neither. */
-function kindOf(refs: Refs, operation: JsonObject): { kind?: StreamKind } {
+function kindOf({ refs, document }: Context, operation: JsonObject): { kind?: StreamKind } {
   const responses = refs.resolve(operation.responses) ?? {}
   return refs.once(responses, 'kind', () => {
-    const types = Object.entries(responses)
-      .filter(([status]) => /^(2|default)/i.test(status))
-      .flatMap(([, response]) => typesOf(refs, response))
+    const types = isSwagger2(document)
+      ? producedBy(document, operation)
+      : Object.entries(responses)
+          .filter(([status]) => /^(2|default)/i.test(status))
+          .flatMap(([, response]) => typesOf(refs, response))
     const [streamed] = types.flatMap((type) => endlessKindOf(type) ?? [])
     const polls = types.some((type) => /^application\/(.+\+)?json\b/i.test(type))
     if ((streamed !== undefined) === polls) return {}

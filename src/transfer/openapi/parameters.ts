@@ -120,7 +120,7 @@ function queryTexts({ name, style, explode }: OpenApiParameter, value: unknown):
   return [`${key}=${joined(value, SEPARATORS[style] ?? ',', false, encode)}`]
 }
 
-const SEPARATORS: Record<string, string> = { spaceDelimited: '%20', pipeDelimited: '|' }
+const SEPARATORS: Record<string, string> = { spaceDelimited: '%20', pipeDelimited: '|', tabDelimited: '%09' }
 
 function joined(
   value: unknown,

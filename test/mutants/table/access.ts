@@ -16,7 +16,7 @@ export const ACCESS: readonly Mistake[] = [
     name: 'scopes aren’t checked',
     guard: 'scope',
     file: 'src/routes/access/gate.ts',
-    find: "if (needed !== 'open') checkScope(callerOf(request), needed)",
+    find: 'if (!hasNoCaller(needed)) checkScope(callerOf(request), needed)',
     replace: 'void [checkScope, callerOf]',
     hurts: 'Every key is an admin’s.',
     tests: ['test/auth/rules.test.ts'],

@@ -441,8 +441,9 @@ export const WIRING: readonly Mistake[] = [
     name: 'requests to services skip the egress check',
     guard: 'scope',
     file: 'src/serve.ts',
-    find: '...{ self: () => address.self, fetch: egress.fetch }',
-    replace: '...{ self: () => address.self, fetch: (url: string, init: RequestInit) => fetch(url, init) }',
+    find: '...{ self: () => address.self, fetch: egress.fetch, inbox }',
+    replace:
+      '...{ self: () => address.self, fetch: (url: string, init: RequestInit) => fetch(url, init), inbox }',
     hurts: 'A reported service makes Weir call addresses inside the network.',
     tests: ['test/process/pages.test.ts'],
   },

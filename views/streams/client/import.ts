@@ -8,6 +8,7 @@ interface Totals {
   created: number
   unchanged: number
   updated: number
+  skipped: number
   failed: number
 }
 interface Outcome {
@@ -17,6 +18,7 @@ interface Outcome {
   name?: string
   droppedHeaders?: string[]
   problem?: { detail: string; field?: string }
+  reason?: string
 }
 interface End {
   totals: Totals
@@ -26,16 +28,6 @@ interface End {
 const MAX_BYTES = 33_554_432
 /** Lines that are shown, failed ones first. */
 const SHOWN = 200
-/** Content types by file extension. JSON is omitted: it may be a list or an OpenAPI document, so Weir inspects it. */
-const TYPES: Readonly<Record<string, string>> = {
-  csv: 'text/csv',
-  tsv: 'text/tab-separated-values',
-  ndjson: 'application/x-ndjson',
-  jsonl: 'application/x-ndjson',
-  yaml: 'application/yaml',
-  yml: 'application/yaml',
-}
-
 const by = <E extends HTMLElement>(id: string) => document.getElementById(id) as E
 const importForm = by<HTMLFormElement>('import')
 const fileInput = by<HTMLInputElement>('import-file')
@@ -84,7 +76,7 @@ async function run(dryRun: boolean): Promise<void> {
   if (state.isRunning) return
   setRunning(true, dryRun)
   try {
-    finish(dryRun, await send(dryRun, body, TYPES[file?.name.split('.').at(-1)?.toLowerCase() ?? ''] ?? ''))
+    finish(dryRun, await send(dryRun, body))
   } catch (error) {
     tell((error as Error).message, true)
   } finally {
@@ -92,13 +84,14 @@ async function run(dryRun: boolean): Promise<void> {
   }
 }
 
-async function send(dryRun: boolean, body: Blob, type: string): Promise<{ end: End; outcomes: Outcome[] }> {
+async function send(dryRun: boolean, body: Blob): Promise<{ end: End; outcomes: Outcome[] }> {
   const outcomes: Outcome[] = []
   let end: End | undefined
   const response = await fetch(`/api/streams/import?${optionsOf(dryRun)}`, {
     method: 'POST',
     headers: { Accept: 'application/x-ndjson' },
-    body: body.slice(0, body.size, type),
+    // Without the type that the browser guesses from the name: Weir looks at the content.
+    body: body.slice(0, body.size, ''),
   })
   await readLines<Outcome | End>(response, (lines) => {
     for (const line of lines) {
@@ -117,7 +110,8 @@ async function send(dryRun: boolean, body: Blob, type: string): Promise<{ end: E
 
 function optionsOf(dryRun: boolean): URLSearchParams {
   const query = new URLSearchParams({ dryRun: String(dryRun) })
-  for (const name of ['tag', 'start', 'server']) if (readValue(name) !== '') query.set(name, readValue(name))
+  for (const name of ['tag', 'start', 'server', 'cookies'])
+    if (readValue(name) !== '') query.set(name, readValue(name))
   const given = [...secrets.querySelectorAll('input')].filter(({ value }) => value !== '')
   for (const { name, value } of given) query.append('header', `${name}: ${value}`)
   for (const line of linesOf('headers')) query.append('header', line)
@@ -132,13 +126,15 @@ function linesOf(name: string): string[] {
 }
 
 function finish(dryRun: boolean, { end, outcomes }: { end: End; outcomes: Outcome[] }): void {
-  const { lines, created, updated, unchanged, failed } = end.totals
-  const [a, b, c, d] = [created, updated, unchanged, failed].map((count) => count.toLocaleString('en'))
+  const { lines, created, updated, unchanged, skipped, failed } = end.totals
+  const [a, b, c, d, e] = [created, updated, unchanged, skipped, failed].map((count) =>
+    count.toLocaleString('en'),
+  )
   const streams = created === 1 ? 'stream' : 'streams'
   tell(
     dryRun
-      ? `${a} ${streams} will be created, ${b} updated. ${c} unchanged, ${d} failed.`
-      : `Imported: ${a} created, ${b} updated, ${c} unchanged, ${d} failed.`,
+      ? `${a} ${streams} will be created, ${b} updated. ${c} unchanged, ${d} skipped, ${e} failed.`
+      : `Imported: ${a} created, ${b} updated, ${c} unchanged, ${d} skipped, ${e} failed.`,
   )
   state.looked = dryRun ? lines : 0
   now.classList.toggle('primary', dryRun && created + updated > 0)
@@ -164,15 +160,15 @@ function askFor(outcomes: readonly Outcome[]): void {
 }
 
 function showLines(outcomes: readonly Outcome[]): void {
-  const isFailed = ({ outcome }: Outcome) => outcome === 'failed'
-  const sorted = [...outcomes.filter(isFailed), ...outcomes.filter((each) => !isFailed(each))]
+  const placeOf = ({ outcome }: Outcome) => (outcome === 'failed' ? 0 : outcome === 'skipped' ? 2 : 1)
+  const sorted = [...outcomes].sort((a, b) => placeOf(a) - placeOf(b))
   by('import-lines').replaceChildren(...sorted.slice(0, SHOWN).map(rowOf))
   const more = outcomes.length - SHOWN
   by('import-more').textContent = more > 0 ? `And ${more.toLocaleString('en')} more lines.` : ''
   by('import-report').hidden = outcomes.length === 0
 }
 
-function rowOf({ line, outcome, url, name, droppedHeaders, problem }: Outcome): HTMLElement {
+function rowOf({ line, outcome, url, name, droppedHeaders, problem, reason }: Outcome): HTMLElement {
   const row = document.createElement('tr')
   const cell = (text: string, className: string) => {
     const made = row.appendChild(document.createElement('td'))
@@ -183,13 +179,14 @@ function rowOf({ line, outcome, url, name, droppedHeaders, problem }: Outcome): 
   cell(String(line), 'number')
   cell(outcome, outcome)
   const stream = cell(name ?? url ?? '', '')
-  const warn = (text: string) => {
+  const warn = (text: string, className = 'error') => {
     const why = stream.appendChild(document.createElement('div'))
-    why.className = 'error'
+    why.className = className
     why.textContent = text
   }
   if (droppedHeaders) warn(`Different origin: drops ${droppedHeaders.join(', ')}.`)
   if (problem) warn(problem.detail)
+  if (reason) warn(reason, 'muted')
   return row
 }
 

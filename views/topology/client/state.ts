@@ -81,8 +81,11 @@ export function isoSeconds(at: number): string {
   return new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
+/** A date, or a time with its zone: one without would be another moment for each reader. */
+const ZONED = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/
+
 function momentOf(text: string): Pick<State, 'at' | 'badAt'> {
-  const at = /^\d{10,}$/.test(text) ? Number(text) : Date.parse(text)
+  const at = /^\d{10,}$/.test(text) ? Number(text) : ZONED.test(text) ? Date.parse(text) : Number.NaN
   // Dates end there: ECMA-262, 21.4.1.1.
   return Number.isNaN(at) || Math.abs(at) > 8.64e15 ? { badAt: text.slice(0, MAX_SEARCH_CHARS) } : { at }
 }

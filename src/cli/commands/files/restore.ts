@@ -1,6 +1,6 @@
-import { type Command, EXIT, FileError } from '../command.ts'
-import { say, sayJson } from '../print.ts'
-import { progressLine } from '../progress.ts'
+import { type Command, EXIT, FileError } from '../../command.ts'
+import { say, sayJson } from '../../print.ts'
+import { progressLine } from '../../progress.ts'
 
 export const restore: Command = {
   summary: 'Restore a backup into the database set by DATA_DIR or DATABASE_URL; stop Weir first',

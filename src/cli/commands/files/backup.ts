@@ -1,11 +1,11 @@
 import { createWriteStream } from 'node:fs'
 import { rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BackupError, type BackupHeader, readBackup } from '../../core/backup.ts'
-import { bytes as sizeOf } from '../../core/units.ts'
-import { type Command, EXIT, FileError, type Io } from '../command.ts'
-import { say, sayJson } from '../print.ts'
-import { progressLine } from '../progress.ts'
+import { BackupError, type BackupHeader, readBackup } from '../../../core/backup.ts'
+import { bytes as sizeOf } from '../../../core/units.ts'
+import { type Command, EXIT, FileError, type Io } from '../../command.ts'
+import { say, sayJson } from '../../print.ts'
+import { progressLine } from '../../progress.ts'
 
 export const backup: Command = {
   summary: 'Back up a running Weir: all data, including secrets, at one point in time',
