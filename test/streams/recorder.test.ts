@@ -78,8 +78,7 @@ function recording() {
   }
 }
 
-const begin = async (streamId: string) =>
-  (await runs.begin({ streamId, attempt: 1, takeOver: true })) as Run
+const begin = async (streamId: string) => (await runs.begin({ streamId, attempt: 1, takeOver: true })) as Run
 const sumsOf = async (table: 'rollups' | 'path_rollups', id: string) => {
   const which = sql.raw(table)
   const { rows } = (await storage.db.execute(

@@ -302,19 +302,22 @@ describe.each(SETUPS)('on $name', (setup) => {
     })
 
     // Alone: others would take the time in which its heartbeats have to come.
-    test.serial('a silent connection is reopened, first quietly and then as stalled; heartbeats keep it alive', async () => {
-      const silent = new Feed()
-      const url = upstream.on('/silent', () => silent.response({}, 'retry: 10\ndata: hello\n\n'))
-      const { id } = await weir.register({ url, kind: 'sse', silenceMs: 1_500 })
-      const { id: quiet, feed } = await followed('/heartbeats', new Feed(), { silenceMs: 2_000 })
-      const heart = setInterval(() => feed.send(': beat\n\n'), 200)
-      await until('it connects again', () => upstream.requests.get('/silent')?.[1])
-      expect((await weir.logs(id)).some((entry) => entry.kind === 'error')).toBe(false)
-      const error = await weir.entry(id, 'the stall is logged', (entry) => entry.kind === 'error')
-      expect(error.data).toMatchObject({ code: 'stalled', failures: 1 })
-      clearInterval(heart)
-      expect((await weir.logs(quiet)).some((entry) => entry.kind === 'error')).toBe(false)
-    })
+    test.serial(
+      'a silent connection is reopened, first quietly and then as stalled; heartbeats keep it alive',
+      async () => {
+        const silent = new Feed()
+        const url = upstream.on('/silent', () => silent.response({}, 'retry: 10\ndata: hello\n\n'))
+        const { id } = await weir.register({ url, kind: 'sse', silenceMs: 1_500 })
+        const { id: quiet, feed } = await followed('/heartbeats', new Feed(), { silenceMs: 2_000 })
+        const heart = setInterval(() => feed.send(': beat\n\n'), 200)
+        await until('it connects again', () => upstream.requests.get('/silent')?.[1])
+        expect((await weir.logs(id)).some((entry) => entry.kind === 'error')).toBe(false)
+        const error = await weir.entry(id, 'the stall is logged', (entry) => entry.kind === 'error')
+        expect(error.data).toMatchObject({ code: 'stalled', failures: 1 })
+        clearInterval(heart)
+        expect((await weir.logs(quiet)).some((entry) => entry.kind === 'error')).toBe(false)
+      },
+    )
 
     test('heartbeats alone show that a stream recovered: quiet, not backing off', async () => {
       const feed = new Feed()
