@@ -80,7 +80,7 @@ describe.each(SHARED)('web and workers on $name', (setup) => {
       ticking = setInterval(() => {
         number++
         for (const feed of feeds) feed.send(`id: ${number}\ndata: ${number}\n\n`)
-      }, 50)
+      }, 100)
       for (let index = 0; index < STREAMS; index++) {
         const feed = new Feed()
         feeds.push(feed)
