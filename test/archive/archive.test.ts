@@ -201,7 +201,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
     test('an object larger than a part is uploaded in parts and read back', async () => {
       const id = await bench.register()
       const noise = () => Buffer.from(crypto.getRandomValues(new Uint8Array(45_000))).toString('base64')
-      const drafts = Array.from({ length: 300 }, (_, n): Draft => {
+      const drafts = Array.from({ length: 210 }, (_, n): Draft => {
         const at = Date.parse(`${DAYS[0]}T10:00:00Z`) + n
         return { at, kind: 'event', wireBytes: 60_000, bodyBytes: 60_000, data: noise() }
       })
@@ -253,7 +253,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
     })
 
     test('documents are rebuilt from the archive and from bases in the database', async () => {
-      const id = await recorded(400)
+      const id = await recorded(240)
       const stream = await bench.streams.get(id)
       const inDatabase = versionsIn(bench.db)
       const made = (await bench.log(id)).filter(({ kind }) => kind === 'snapshot' || kind === 'patch')
@@ -264,7 +264,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       const archive = bench.archive(s3.environment)
       await archive.run(never)
       // The last patch of what goes: a base stands in its place.
-      const kept = made.findLast(({ kind, seq }) => kind === 'patch' && seq <= 200) as Entry
+      const kept = made.findLast(({ kind, seq }) => kind === 'patch' && seq <= 120) as Entry
       const data = texts.get(kept.seq) as string
       const { seq, hash = '' } = kept
       await bench.db.insert(bases).values({ streamId: id, seq, at: new Date(kept.at), hash, data })

@@ -62,6 +62,8 @@ export async function openBench(environment: Record<string, string> = {}): Promi
     async record(streamId, drafts) {
       const run = (await runs.begin({ streamId, attempt: 1, takeOver: true })) as Run
       for (const draft of drafts) recorder.append(run, draft)
+      // By itself, it waits for as long as an end may take.
+      await recorder.durable(never)
       await recorder.settle(run)
       await runs.end({ run, reason: 'over' })
     },

@@ -76,7 +76,7 @@ export class Reader {
 
 /** A reader that takes the first bytes and then no more, as a browser does whose tab is frozen. */
 export async function openStuck(url: string): Promise<Socket> {
-  const { hostname, port, pathname } = new URL(url)
+  const { hostname, port, pathname, search } = new URL(url)
   const socket = connect(Number(port), hostname)
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject)
@@ -84,7 +84,7 @@ export async function openStuck(url: string): Promise<Socket> {
       socket.pause()
       resolve()
     })
-    socket.write(`GET ${pathname} HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`)
+    socket.write(`GET ${pathname}${search} HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`)
   })
   return socket
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { EventSource } from 'eventsource'
+import { Client } from 'pg'
 import { spawnWeir, type WeirProcess } from '../support/process.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { until } from '../support/until.ts'
@@ -25,6 +26,7 @@ describe.each(SHARED)('web and workers on $name', (setup) => {
     let services: OpenSetup
     let upstream: Upstream
     let url: string
+    let database: Client
     const processes: WeirProcess[] = []
     const ids: string[] = []
     const feeds: Feed[] = []
@@ -47,20 +49,19 @@ describe.each(SHARED)('web and workers on $name', (setup) => {
         .filter(Boolean)
         .map((line) => JSON.parse(line) as LoggedEntry)
     }
-    /** How many streams each worker holds, by the worker's process id. */
+    const pidOf = (worker: string | undefined | null) => Number(worker?.split(':')[1] ?? 0)
+    /** How many streams each worker holds, by the worker's process id: of the database, as it is asked often. */
     const holdings = async () => {
-      const counts = new Map<number, number>()
-      for (const { run } of await statuses()) {
-        const pid = Number(run?.worker.split(':')[1] ?? 0)
-        counts.set(pid, (counts.get(pid) ?? 0) + 1)
-      }
-      return counts
+      const { rows } = await database.query<{ worker: string | null; streams: number }>(
+        'SELECT worker, count(*)::int AS streams FROM weir.states GROUP BY worker',
+      )
+      return new Map(rows.map(({ worker, streams }) => [pidOf(worker), streams]))
     }
     const allHeld = () =>
-      until(
-        'every stream is held',
-        async () => !(await holdings()).has(0) && feeds.every((feed) => feed.readers > 0),
-      )
+      until('every stream is held', async () => {
+        if ((await holdings()).has(0) || feeds.some((feed) => feed.readers === 0)) return false
+        return (await statuses()).every(({ run }) => run !== null)
+      })
     const checkLogs = async () => {
       for (const id of ids) {
         const entries = await log(id)
@@ -76,11 +77,13 @@ describe.each(SHARED)('web and workers on $name', (setup) => {
       services = await setup.open()
       upstream = startUpstream()
       url = await start('web').url()
+      database = new Client({ connectionString: services.environment.DATABASE_URL })
+      await database.connect()
       let number = 0
       ticking = setInterval(() => {
         number++
         for (const feed of feeds) feed.send(`id: ${number}\ndata: ${number}\n\n`)
-      }, 50)
+      }, 100)
       for (let index = 0; index < STREAMS; index++) {
         const feed = new Feed()
         feeds.push(feed)
@@ -94,6 +97,7 @@ describe.each(SHARED)('web and workers on $name', (setup) => {
     afterAll(async () => {
       clearInterval(ticking)
       for (const { child } of processes) child.kill('SIGKILL')
+      await database.end()
       await upstream.stop()
       await services.close()
     })

@@ -82,7 +82,7 @@ test('after kill -9 a new start resumes every stream, and no number is missing',
   let version = 0
   const streamed = upstream.on('/numbers', () => feed.response({}, 'retry: 10\n\n'))
   const polled = upstream.on('/version', () => Response.json({ version: ++version, text: 'x'.repeat(200) }))
-  const ticking = setInterval(() => feed.send(`id: ${Date.now()}\ndata: tick\n\n`), 20)
+  const ticking = setInterval(() => feed.send(`id: ${Date.now()}\ndata: tick\n\n`), 100)
 
   const first = start()
   const url = await first.url()

@@ -162,7 +162,8 @@ test('a stream is compressed on request, whatever the headers say', async () => 
   expect(partial).toContain(JSON.stringify(prices()))
 })
 
-test('traffic to subscribers is counted, and a stream without subscribers is idle until the next one', async () => {
+// The next two wait for seconds, each for something else.
+test.concurrent('traffic to subscribers is counted, and a stream without subscribers is idle until the next one', async () => {
   let hit = 0
   const url = upstream.on('/resting', () => Response.json({ hit: ++hit }))
   const subscribers = [1, 2].map(() => new Subscriber(`${weir.url}/${url}?intervalMs=500`))
@@ -192,7 +193,7 @@ test('traffic to subscribers is counted, and a stream without subscribers is idl
   back.leave()
 })
 
-test('a subscriber that doesn’t read is closed and counted, and the others continue', async () => {
+test.concurrent('a subscriber that doesn’t read is closed and counted, and the others continue', async () => {
   const rounds = { done: 0 }
   const url = upstream.on('/heavy', () => {
     rounds.done++

@@ -75,6 +75,13 @@ export function rankOf(perMs: number): number {
   return Math.round(Math.min(1, share) * 1000) / 10
 }
 
+/** The same with all groups without a change as one: of those, only their time counts. Roots are found much sooner. */
+function condensed(groups: readonly Group[]): readonly Group[] {
+  const still = groups.filter(({ changed }) => changed === 0)
+  if (still.length < 2) return groups
+  return [...groups.filter(({ changed }) => changed > 0), { ...sumOf(still), intervalMs: 0 }]
+}
+
 function likelihood(groups: readonly Group[], perMs: number): number {
   return groups.reduce((sum, { changed, intervalMs, unchangedMs }) => {
     const found = intervalMs === 0 ? perMs : -Math.expm1(-perMs * intervalMs)
@@ -85,7 +92,8 @@ function likelihood(groups: readonly Group[], perMs: number): number {
 /** The rate at which the scores add up to `excess`. Half an interval as `excess` corrects the bias of few polls. */
 function solve(groups: readonly Group[], excess: number): number {
   const { changed, ms } = sumOf(groups)
-  const isBelow = (perMs: number) => groups.reduce((sum, group) => sum + score(group, perMs), 0) > excess
+  const few = condensed(groups)
+  const isBelow = (perMs: number) => few.reduce((sum, group) => sum + score(group, perMs), 0) > excess
   let low = (changed / ms) * 1e-6
   let high = changed / ms
   while (isBelow(high)) [low, high] = [high, high * 2]
@@ -171,8 +179,9 @@ function around(groups: readonly Group[], perMs: number, { phi, quantile }: Disp
 
 /** The rate on one side of the best whose log-likelihood is lower by `drop`. */
 function bound(groups: readonly Group[], best: number, factor: number, drop: number): number {
-  const least = likelihood(groups, best) - drop
-  const isInside = (perMs: number) => likelihood(groups, perMs) >= least
+  const few = condensed(groups)
+  const least = likelihood(few, best) - drop
+  const isInside = (perMs: number) => likelihood(few, perMs) >= least
   let edge = best
   while (isInside(edge)) edge *= factor
   if (factor > 1) return halve(best, edge, isInside)
