@@ -36,6 +36,31 @@ export interface Availability {
   downMs: number | null
   /** Time of the window in which Weir didn't follow the stream, or its notifications were silenced. */
   unknownMs: number | null
+  /** From when on anything is known within the window; null if nothing is. */
+  observedFrom: Date | null
+}
+
+/** A window of which this share of its beginning is unknown isn't called by its length. */
+const PARTIAL_SHARE = 0.1
+
+/** Since when a window is known, if that isn't for about as long as it is; `undefined` if it is, or nothing is known. */
+export function observedSince(
+  { observedFrom }: { observedFrom: Date | string | null },
+  { from, to }: { from: Date; to: Date },
+): Date | undefined {
+  if (observedFrom === null) return undefined
+  const since = new Date(observedFrom)
+  const missingMs = since.getTime() - from.getTime()
+  return missingMs > PARTIAL_SHARE * (to.getTime() - from.getTime()) ? since : undefined
+}
+
+/** {@link observedSince} of a window that ends at an instant. */
+export function windowSince(
+  found: { observedFrom: Date | string | null },
+  name: AvailabilityWindow,
+  to: number,
+): Date | undefined {
+  return observedSince(found, { from: new Date(to - AVAILABILITY_WINDOWS[name]), to: new Date(to) })
 }
 
 export interface AvailabilityStep extends Availability {

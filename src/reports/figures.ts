@@ -1,8 +1,14 @@
-import type { Availability } from '../core/availability.ts'
+import {
+  type Availability,
+  type AvailabilityWindow,
+  observedSince,
+  windowSince,
+} from '../core/availability.ts'
 import type { Estimate } from '../core/change/rate.ts'
 import { changeRate, type PollSums, streamRank } from '../core/measures.ts'
 import { BASELINE_NAMES, BASELINES } from '../core/saved.ts'
 import { GZIP_STREAM_HEAD_BYTES, STREAM_HEAD_BYTES } from '../core/stream-head.ts'
+import { utcMinute } from '../core/units.ts'
 import type { StoredCpuTrial } from '../streams/measures/cpu-trials.ts'
 import { type StreamSavings, upstreamSavings } from '../streams/measures/savings.ts'
 import type { FormulaName } from './formulas.ts'
@@ -100,10 +106,16 @@ export function changeFigures(sums: PollSums, estimate: Estimate | null, isPolle
   ]
 }
 
-export function availabilityFigures(all: readonly (readonly [name: string, of: Availability])[]): Figure[] {
+/** @param span of the period: the windows end with it */
+export function availabilityFigures(
+  all: readonly (readonly [name: AvailabilityWindow | 'period', of: Availability])[],
+  span: { from: Date; to: Date },
+): Figure[] {
   return all.map(([name, found]) => {
     const { answered, unanswered, upMs, downMs, unknownMs } = found
-    const label = name === 'period' ? 'In this period' : `Last ${name.replace(/[hd]/, ' $&')}`
+    const window = name === 'period' ? 'In this period' : `Last ${name.replace(/[hd]/, ' $&')}`
+    const since = name === 'period' ? observedSince(found, span) : windowSince(found, name, span.to.getTime())
+    const label = since === undefined ? window : `${window} (since ${utcMinute(since)} UTC)`
     return found.basis === 'checks'
       ? share([`availability.${name}`, label, 'checks'], found.share, { answered, unanswered })
       : share([`availability.${name}`, label, 'time'], found.share, { upMs, downMs, unknownMs })

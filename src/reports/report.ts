@@ -105,10 +105,10 @@ export async function readReport(
     figures: [
       ...sizeFigures(sums, isPolled),
       ...changeFigures(sums, estimate, isPolled),
-      ...availabilityFigures([
-        ['period', share],
-        ...AVAILABILITY_WINDOW_NAMES.map((name) => [name, windows[name]] as const),
-      ]),
+      ...availabilityFigures(
+        [['period', share], ...AVAILABILITY_WINDOW_NAMES.map((name) => [name, windows[name]] as const)],
+        period,
+      ),
       ...(savings === undefined ? [] : savingsFigures(savings)),
       ...(isPolled ? cpuFigures(trial) : []),
     ],

@@ -84,7 +84,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       const found = await availabilityOf(storage.db, { stream }, lastHour)
       expect(found).toEqual({
         ...{ share: 47 / 60, basis: 'checks', streams: 1, answered: 47, unanswered: 13 },
-        ...{ upMs: null, downMs: null, unknownMs: null },
+        ...{ upMs: null, downMs: null, unknownMs: null, observedFrom: new Date(NOON - HOUR_MS) },
       })
     })
 
@@ -103,6 +103,7 @@ describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $
       expect(found).toEqual({
         ...{ share: up / (up + down), basis: 'time', streams: 1, answered: null, unanswered: null },
         ...{ upMs: up * MINUTE_MS, downMs: down * MINUTE_MS, unknownMs: 22 * MINUTE_MS },
+        observedFrom: new Date(at(0)),
       })
       const steps = await availabilitySteps(storage.db, { stream }, lastHour, 15 * MINUTE_MS)
       expect(

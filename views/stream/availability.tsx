@@ -5,8 +5,8 @@ import type { RangeName } from './charts.tsx'
 
 export interface AvailabilityData {
   range: RangeName
-  /** Share of each window, 0 to 1; null while unknown. */
-  windows: readonly { name: AvailabilityWindow; share: number | null }[]
+  /** Share of each window, 0 to 1, null while unknown; and since when it is known, if that isn't for as long. */
+  windows: readonly { name: AvailabilityWindow; share: number | null; since: Date | undefined }[]
   /** All segments of the range, oldest first. */
   segments: readonly {
     from: Date
@@ -28,7 +28,7 @@ const MIN_FAILED = 6
 
 /** How available the API was: by window, and as a bar over time. */
 export function AvailabilityPanel({ range, windows, segments }: AvailabilityData) {
-  const known = windows.find(({ name }) => name === range)?.share ?? null
+  const known = (windows.find(({ name }) => name === range) ?? windows.at(-1))?.share ?? null
   const label = range.replace('h', ' h').replace('d', ' d')
   const said = `Availability over the last ${label}: ${known === null ? 'unknown' : availabilityText(known)}`
   const failed = segments.filter(({ share }) => share !== null && share < 1)
@@ -52,9 +52,17 @@ export function AvailabilityPanel({ range, windows, segments }: AvailabilityData
         <span>now</span>
       </p>
       <dl class="facts uptimes" data-live="uptime-windows">
-        {windows.map(({ name, share }) => (
+        {windows.map(({ name, share, since }) => (
           <div>
-            <dt>{name.replace('h', ' h').replace('d', ' d')}</dt>
+            <dt>
+              {since === undefined ? (
+                name.replace('h', ' h').replace('d', ' d')
+              ) : (
+                <>
+                  Since <Minute at={since} />
+                </>
+              )}
+            </dt>
             <dd>{availabilityText(share)}</dd>
           </div>
         ))}

@@ -1,6 +1,6 @@
 import { bytes, Minute } from '../layout/format.tsx'
 
-export const RANGE_NAMES = ['1h', '24h', '7d', '30d'] as const
+export const RANGE_NAMES = ['1h', '24h', '7d', '30d', '90d'] as const
 export type RangeName = (typeof RANGE_NAMES)[number]
 
 export interface ChartView {
@@ -37,6 +37,7 @@ const LABELS: Record<RangeName, string> = {
   '24h': 'Last 24 hours',
   '7d': 'Last 7 days',
   '30d': 'Last 30 days',
+  '90d': 'Last 90 days',
 }
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000

@@ -25,6 +25,8 @@ export interface StreamRow
 export interface StreamsData {
   rows: readonly StreamRow[]
   listed: ListedAs
+  /** As of when the availability is; omitted before it was first calculated. */
+  availableAt: Date | undefined
   /** Streams that match, on all pages. */
   total: number
   /** Cursor of the next page; omitted on the last. */
@@ -55,7 +57,7 @@ const COLUMNS: readonly Column[] = [
 
 /** The table with its paging: the part that is refreshed when streams come or go. */
 export function StreamsTable(data: StreamsData) {
-  const { rows, listed, total, next, isFirst } = data
+  const { rows, listed, availableAt, total, next, isFirst } = data
   return (
     <>
       <div id={data.live.id} {...live(data.live.href)} hidden />
@@ -86,6 +88,11 @@ export function StreamsTable(data: StreamsData) {
         </span>
         {!isFirst && <a href={listLink(listed)}>First page</a>}
         {next && <a href={listLink(listed, next)}>Next page</a>}
+        {availableAt && rows.length > 0 && (
+          <span class="muted as-of">
+            Availability of the last 24 h, as of <Ago at={availableAt} />
+          </span>
+        )}
       </p>
     </>
   )

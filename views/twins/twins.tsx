@@ -52,6 +52,7 @@ const WORDS: Readonly<Record<TwinsPageData['range'], string>> = {
   '24h': '24 hours',
   '7d': '7 days',
   '30d': '30 days',
+  '90d': '90 days',
 }
 
 /** What streaming saves over polling, measured side by side. */

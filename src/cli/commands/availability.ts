@@ -1,6 +1,7 @@
 import { answerOf } from '../../client/client.ts'
-import { AVAILABILITY_WINDOW_NAMES, availabilityText } from '../../core/availability.ts'
+import { AVAILABILITY_WINDOW_NAMES, availabilityText, windowSince } from '../../core/availability.ts'
 import { period } from '../../core/change/words.ts'
+import { utcMinute } from '../../core/units.ts'
 import { type Command, EXIT, type Given, type Io, UsageError } from '../command.ts'
 import { say, sayJson } from '../print.ts'
 import { resolveStream } from '../resolve.ts'
@@ -41,13 +42,19 @@ type Windows = Awaited<ReturnType<typeof ask>>['windows']
 
 async function tell(io: Io, windows: Windows): Promise<void> {
   const { basis } = windows['24h']
-  const columns = ['WINDOW', 'AVAILABLE', ...HEADS[basis]].map((title, index) => ({
+  const now = io.now()
+  const sinces = AVAILABILITY_WINDOW_NAMES.map((name) => windowSince(windows[name], name, now))
+  const isPartial = sinces.some((since) => since !== undefined)
+  const heads = ['WINDOW', 'AVAILABLE', ...HEADS[basis], ...(isPartial ? ['SINCE (UTC)'] : [])]
+  const columns = heads.map((title, index) => ({
     title,
     alignRight: index > 0,
   }))
-  const rows = AVAILABILITY_WINDOW_NAMES.map((name) => {
+  const rows = AVAILABILITY_WINDOW_NAMES.map((name, index) => {
     const window = windows[name]
-    return [name, availabilityText(window.share), ...details(window)].map((text) => ({ text }))
+    const since = sinces[index]
+    const last = isPartial ? [since === undefined ? '' : utcMinute(since)] : []
+    return [name, availabilityText(window.share), ...details(window), ...last].map((text) => ({ text }))
   })
   await io.out.write(table(columns, rows, io.out.columns))
   if (basis === 'mean') await say(io, 'Mean over the streams.')

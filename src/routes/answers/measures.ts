@@ -124,6 +124,10 @@ const availability = {
   unanswered: nullableCount,
   upMs: nullable(Ms),
   downMs: nullable(Ms),
+  observedFrom: nullable(
+    Instant,
+    'From when on anything is known within the window: later than its beginning for a young stream',
+  ),
   unknownMs: nullable(Ms, 'Weir did not follow the stream, or its notifications were silenced'),
 }
 const Window = Type.Object(availability)

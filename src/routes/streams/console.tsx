@@ -11,6 +11,7 @@ import { countStreams, type Filter, firstOrder, ORDERS } from '../../streams/reg
 import { checkRegistration } from '../../streams/registry/registration.ts'
 import type { Streams } from '../../streams/registry/streams.ts'
 import { visibleAmong } from '../../streams/registry/visibility.ts'
+import { availabilityAsOf } from '../../streams/status/refresh-availability.ts'
 import {
   type Fleet,
   fleet,
@@ -70,11 +71,16 @@ export function consoleRoutes(deps: ConsoleRoutesDeps) {
     const page = await streams.list({ ...filter, sort, order, after, caller, limit: rows }, deps.now())
     const ids = page.items.map(({ id }) => id)
     const isWhole = after === undefined && page.next === undefined
-    const [found, all] = await Promise.all([statusesOf(deps, ids), fleet(db, caller)])
+    const [found, all, availableAt] = await Promise.all([
+      statusesOf(deps, ids),
+      fleet(db, caller),
+      availabilityAsOf(db),
+    ])
     return {
       rows: await pages.lists.rows(inOrder(ids, found)),
       statuses: all.statuses,
       listed,
+      availableAt,
       total: isWhole ? ids.length : await countOf(filter, all, caller),
       next: page.next,
       isFirst: after === undefined,

@@ -6,6 +6,8 @@ import {
   AVAILABILITY_WINDOWS,
   type Availability,
   type AvailabilityStep,
+  type AvailabilityWindow,
+  windowSince,
 } from '../../core/availability.ts'
 import { period } from '../../core/change/words.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -28,9 +30,22 @@ export async function availabilityData(
   ])
   return {
     range,
-    windows: AVAILABILITY_WINDOW_NAMES.map((name) => ({ name, share: windows[name].share })),
+    windows: windowViews(windows, now),
     segments: segmentsOf(steps, { from: first, to: now }, segmentMs),
   }
+}
+
+/** Of the windows that began before anything was known, only the first is shown: all have the same share. */
+function windowViews(
+  windows: Record<AvailabilityWindow, Availability>,
+  now: number,
+): AvailabilityData['windows'] {
+  const views = AVAILABILITY_WINDOW_NAMES.map((name) => {
+    const found = windows[name]
+    return { name, share: found.share, since: windowSince(found, name, now) }
+  })
+  const partial = views.findIndex(({ since }) => since !== undefined)
+  return partial < 0 ? views : views.slice(0, partial + 1)
 }
 
 /** All segments between two times, including those without data. @param from begins a segment */

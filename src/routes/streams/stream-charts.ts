@@ -10,6 +10,7 @@ export const RANGES: Record<RangeName, { spanMs: number; step: Step; pointMs: nu
   '24h': { spanMs: STEPS_MS.day, step: 'minute', pointMs: 10 * STEPS_MS.minute, rowMs: STEPS_MS.hour },
   '7d': { spanMs: 7 * STEPS_MS.day, step: 'hour', pointMs: STEPS_MS.hour, rowMs: 6 * STEPS_MS.hour },
   '30d': { spanMs: 30 * STEPS_MS.day, step: 'hour', pointMs: 6 * STEPS_MS.hour, rowMs: STEPS_MS.day },
+  '90d': { spanMs: 90 * STEPS_MS.day, step: 'day', pointMs: STEPS_MS.day, rowMs: 7 * STEPS_MS.day },
 }
 
 /** Size, change and latency of a stream over a range, up to now; all points have the same length, including empty ones. */

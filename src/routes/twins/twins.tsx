@@ -43,6 +43,7 @@ const RANGES: Record<TwinsPageData['range'], { spanMs: number; step: Step; point
   '24h': { spanMs: STEPS_MS.day, step: 'hour', pointMs: STEPS_MS.hour },
   '7d': { spanMs: 7 * STEPS_MS.day, step: 'hour', pointMs: 6 * STEPS_MS.hour },
   '30d': { spanMs: 30 * STEPS_MS.day, step: 'day', pointMs: STEPS_MS.day },
+  '90d': { spanMs: 90 * STEPS_MS.day, step: 'day', pointMs: 3 * STEPS_MS.day },
 }
 const DEFAULT_SORT: TwinSort = 'saved'
 const RANGE_NAMES = Object.keys(RANGES) as TwinsPageData['range'][]

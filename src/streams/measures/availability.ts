@@ -117,20 +117,29 @@ interface Totals {
   unanswered: number
   up_ms: number
   down_ms: number
+  first_ms: number | null
 }
 
 const TOTALS = sql.raw(
-  ['answered', 'unanswered', 'up_ms', 'down_ms']
-    .map((name) => `coalesce(sum(${name}), 0)::float8 AS ${name}`)
-    .join(', '),
+  [
+    ...['answered', 'unanswered', 'up_ms', 'down_ms'].map(
+      (name) => `coalesce(sum(${name}), 0)::float8 AS ${name}`,
+    ),
+    'min(first_ms)::float8 AS first_ms',
+  ].join(', '),
 )
 const ARE_POLLED = inArray(streams.kind, POLLED_KINDS)
 const ARE_CONNECTED = notInArray(streams.kind, POLLED_KINDS)
 
 function answerOf(scope: AvailabilityScope, { from, to }: Window, totals: Totals): Availability {
   const { share, streams, answered, unanswered, up_ms: upMs, down_ms: downMs } = totals
+  const { first_ms: firstMs } = totals
+  const observedFrom = firstMs === null ? null : new Date(Math.max(from.getTime(), firstMs))
   const isOne = typeof scope === 'object' && 'stream' in scope
-  if (!isOne) return { share, basis: 'mean', streams, answered, unanswered, upMs, downMs, unknownMs: null }
+  if (!isOne) {
+    const known = { answered, unanswered, upMs, downMs, unknownMs: null, observedFrom }
+    return { share, basis: 'mean', streams, ...known }
+  }
   const { kind, createdAt } = scope.stream
   if (STREAM_KIND[kind].isPolled) {
     return {
@@ -142,11 +151,13 @@ function answerOf(scope: AvailabilityScope, { from, to }: Window, totals: Totals
       upMs: null,
       downMs: null,
       unknownMs: null,
+      observedFrom,
     }
   }
   const wholeMs = Math.max(0, to.getTime() - Math.max(from.getTime(), createdAt.getTime()))
   const unknownMs = Math.max(0, wholeMs - upMs - downMs)
-  return { share, basis: 'time', streams, answered: null, unanswered: null, upMs, downMs, unknownMs }
+  const known = { answered: null, unanswered: null, upMs, downMs, unknownMs, observedFrom }
+  return { share, basis: 'time', streams, ...known }
 }
 
 type InnerScope = AvailabilityScope | { ids: readonly string[] }
@@ -169,7 +180,8 @@ async function checksOf(
     segmentMs === undefined ? sql`0` : sql`floor(extract(epoch FROM rollup.at) * 1000 / ${segmentMs}::float8)`
   const step = segmentMs === undefined ? undefined : stepWithin(segmentMs)
   return sql`SELECT rollup.stream_id AS id, ${segment}::float8 AS segment, sum(rollup.answered)::float8 AS answered,
-      sum(rollup.unanswered)::float8 AS unanswered, 0::float8 AS up_ms, 0::float8 AS down_ms
+      sum(rollup.unanswered)::float8 AS unanswered, 0::float8 AS up_ms, 0::float8 AS down_ms,
+      extract(epoch FROM min(greatest(rollup.at, streams.created_at)))::float8 * 1000 AS first_ms
     FROM ${await rollupsWithin(db, from, to, step, narrowed(scope))}
     WHERE ${and(inScope(scope), ARE_POLLED)} AND rollup.answered + rollup.unanswered > 0
     GROUP BY 1, 2`
@@ -193,7 +205,7 @@ function timeOf(scope: InnerScope, { from, to }: Window, segmentMs?: number): SQ
   const whole = segmentMs ?? Number.MAX_SAFE_INTEGER
   return sql`SELECT id, segment::float8 AS segment, 0::float8 AS answered, 0::float8 AS unanswered,
       coalesce(sum(ms) FILTER (WHERE state = 'up'), 0)::float8 AS up_ms,
-      coalesce(sum(ms) FILTER (WHERE state <> 'up'), 0)::float8 AS down_ms
+      coalesce(sum(ms) FILTER (WHERE state <> 'up'), 0)::float8 AS down_ms, min(from_ms)::float8 AS first_ms
     FROM (${parts}) AS part
     CROSS JOIN LATERAL generate_series(floor(from_ms / ${whole}::float8)::int8, floor((to_ms - 1) / ${whole}::float8)::int8) AS segment
     CROSS JOIN LATERAL (

@@ -6,7 +6,7 @@ import { IN_TROUBLE, SEVERITY_ARRAY, type Status } from '../../core/sets/statuse
 import { HOUR_MS } from '../../core/time.ts'
 import { type IncidentRow, listIncidents, openIncidents } from '../../incidents/read.ts'
 import type { Database } from '../../storage/storage.ts'
-import { stepsOf } from '../measures/measures.ts'
+import { polledStepsOf, stepsOf } from '../measures/measures.ts'
 import { readSavings, type ScopeSavings } from '../measures/savings.ts'
 import { IS_SHARED } from '../registry/visibility.ts'
 import { meanAvailability } from './refresh-availability.ts'
@@ -21,7 +21,11 @@ export type Whose = 'all' | 'shared'
 /** The past, minute by minute. */
 export interface Past {
   /** Every minute of the last hour, oldest first, without the current one. */
-  minutes: readonly { messages: number; errors: number; wireBytes: number }[]
+  minutes: readonly {
+    /** Events of event streams, and answered polls of others. */ messages: number
+    errors: number
+    wireBytes: number
+  }[]
   /** What streaming saves over polling, in the last 24 hours; `undefined` without polls. */
   saved: ScopeSavings | undefined
   /** Mean availability of the last 24 hours, and of how many streams. */
@@ -74,11 +78,15 @@ export async function readOverview(db: Database, reading: Promise<Past>, whose: 
 async function lastHour(db: Database, now: number): Promise<Overview['minutes']> {
   const to = Math.floor(now / STEPS_MS.minute) * STEPS_MS.minute
   const from = to - HOUR_MS
-  const steps = await stepsOf(db, 'fleet', { from: new Date(from), to: new Date(to), step: 'minute' })
+  const span = { from: new Date(from), to: new Date(to), step: 'minute' } as const
+  const [steps, polled] = await Promise.all([stepsOf(db, 'fleet', span), polledStepsOf(db, 'fleet', span)])
   const byMinute = new Map(steps.map((step) => [step.at.getTime(), step]))
+  const polledBy = new Map(polled.map((step) => [step.at.getTime(), step]))
   return Array.from({ length: HOUR_MS / STEPS_MS.minute }, (_, index) => {
     const step = byMinute.get(from + index * STEPS_MS.minute)
-    const messages = (step?.events ?? 0) + (step?.polls ?? 0)
+    // A poll that found a change is an event, too, and a connection of an event stream is answered like a poll.
+    const ofPolls = polledBy.get(from + index * STEPS_MS.minute)
+    const messages = (step?.events ?? 0) - (ofPolls?.events ?? 0) + (ofPolls?.polls ?? 0)
     return { messages, errors: step?.errors ?? 0, wireBytes: step?.wireBytes ?? 0 }
   })
 }

@@ -1,5 +1,5 @@
-import { and, asc, gt, isNotNull, isNull, sql } from 'drizzle-orm'
-import { states, streams } from '../../../drizzle/schema.ts'
+import { and, asc, eq, gt, isNotNull, isNull, sql } from 'drizzle-orm'
+import { marks, states, streams } from '../../../drizzle/schema.ts'
 import { AVAILABILITY_WINDOWS } from '../../core/availability.ts'
 import type { Database } from '../../storage/storage.ts'
 import { storeAvailability } from '../measures/availability.ts'
@@ -7,6 +7,8 @@ import { IS_SHARED } from '../registry/visibility.ts'
 
 /** Streams in one statement. */
 const PAGE = 1_000
+/** The mark of the last time. */
+const MARK = 'available'
 
 /** Writes the availability of every stream's last 24 hours into its state, from which lists show and sort it. */
 export async function refreshAvailability({ db, now }: { db: Database; now(): number }): Promise<void> {
@@ -24,6 +26,14 @@ export async function refreshAvailability({ db, now }: { db: Database; now(): nu
     if (ids.length > 0) await storeAvailability(db, ids, window)
     after = ids.length < PAGE ? undefined : ids.at(-1)
   } while (after !== undefined)
+  const at = new Date(to)
+  await db.insert(marks).values({ name: MARK, at }).onConflictDoUpdate({ target: marks.name, set: { at } })
+}
+
+/** As of when lists show availability; undefined before it was first calculated. */
+export async function availabilityAsOf(db: Database): Promise<Date | undefined> {
+  const [row] = await db.select({ at: marks.at }).from(marks).where(eq(marks.name, MARK))
+  return row?.at
 }
 
 /** The mean of what lists show, without twins and private streams, and of how many streams. */

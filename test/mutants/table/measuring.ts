@@ -93,4 +93,22 @@ export const MEASURING: readonly Mistake[] = [
     hurts: 'An outage of minutes lasted for 0 s, as an earlier one was over before.',
     tests: ['test/incidents/degraded.test.ts'],
   },
+  {
+    name: 'a young stream has been available for 90 days',
+    guard: 'rule',
+    file: 'src/core/availability.ts',
+    find: 'return missingMs > PARTIAL_SHARE * (to.getTime() - from.getTime()) ? since : undefined',
+    replace: 'return missingMs > to.getTime() ? since : undefined',
+    hurts: 'A stream that is ten minutes old claims 100% over 90 days.',
+    tests: ['test/streams/young.test.ts'],
+  },
+  {
+    name: 'Home counts changed polls twice',
+    guard: 'rule',
+    file: 'src/streams/status/overview.ts',
+    find: '- (ofPolls?.events ?? 0) +',
+    replace: '+',
+    hurts: 'Weir seems to do twice as much as it does.',
+    tests: ['test/streams/young.test.ts'],
+  },
 ]
