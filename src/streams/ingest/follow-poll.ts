@@ -5,6 +5,7 @@ import { ANSWERED, ScheduledChecks } from '../../core/judging/scheduled-checks.t
 import type { OtherContent } from '../../core/sets/contents.ts'
 import { isGzip } from '../content/codings.ts'
 import { type Content, contentOf } from '../content/content.ts'
+import { conditionsOf, validatorsOf } from '../content/validators.ts'
 import type { DocumentRefusal } from '../large/documents.ts'
 import { DocumentFollower } from '../large/follower.ts'
 import { compressedBytes as compressedSize } from '../large/jobs.ts'
@@ -191,10 +192,7 @@ async function pollOnce(
   )
   const moved = { wireBytes: wireBytes + redirectBytes, bodyBytes: body.byteLength, headBytes }
   const base = { at, ...moved, ...sizes, exchange }
-  const validators: Partial<Checkpoint> = {
-    etag: response.headers.get('etag') ?? undefined,
-    lastModified: response.headers.get('last-modified') ?? undefined,
-  }
+  const validators: Partial<Checkpoint> = validatorsOf(response.headers)
   if (bodyHash === undefined || isSame) {
     noteContent(exchange, evidence.content)
     const draft: Draft = { ...base, kind: 'exchange', changed: false, patchBytes: 0, hash: bodyHash }
@@ -408,11 +406,8 @@ async function documentIn(
 
 const NO_JSON: DocumentRefusal = { code: 'bad_json', message: "The body isn't JSON." }
 
-function conditional({ etag, lastModified }: Checkpoint): Record<string, string> {
-  const headers: Record<string, string> = { Accept: 'application/json, */*;q=0.5', 'Accept-Encoding': 'gzip' }
-  if (etag !== undefined) headers['If-None-Match'] = etag
-  if (lastModified !== undefined) headers['If-Modified-Since'] = lastModified
-  return headers
+function conditional(checkpoint: Checkpoint): Record<string, string> {
+  return { Accept: 'application/json, */*;q=0.5', 'Accept-Encoding': 'gzip', ...conditionsOf(checkpoint) }
 }
 
 function refuse(
