@@ -143,9 +143,9 @@ function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): 
 /** What encrypts kept cookies. With a database elsewhere and without a key, cookies aren't stored. */
 function vaultOf({ config }: Context): { vault?: Vault } {
   const { cookieKey, databaseUrl, dataDir } = config
-  if (cookieKey !== undefined) return { vault: new Vault(cookieKey) }
+  if (cookieKey !== undefined) return { vault: new Vault(() => cookieKey) }
   if (databaseUrl !== undefined) return {}
-  return { vault: new Vault(secretInFile(join(dataDir, 'cookies.key'))) }
+  return { vault: new Vault(() => secretInFile(join(dataDir, 'cookies.key'))) }
 }
 
 /** Notifications: channels and incidents. */

@@ -23,6 +23,8 @@ const POLLED: readonly [name: string, codes: string, hasTimeAlone?: true][] = [
   // What HTTP passes over is bounded by the clock alone, and kept by nobody.
   ['endless patience', 'connection_failed|timeout|ended_early', true],
   ['endless chunk extension', 'connection_failed|timeout|ended_early', true],
+  ['cookie flood', 'too_many_redirects|connection_failed'],
+  ['challenge flood', 'bad_status'],
   ['no HTTP', 'connection_failed|timeout', true],
 ]
 const FOLLOWED: typeof POLLED = [
@@ -57,7 +59,8 @@ const pathOf = (name: string) => `/${name.replaceAll(' ', '-')}`
 const sent = async () => (await (await fetch(`${url}/sent`)).json()) as Record<string, number>
 
 async function endsAs(kind: 'poll' | 'sse', [name, codes, hasTimeAlone]: (typeof POLLED)[number]) {
-  const { id } = await weir.register({ url: url + pathOf(name), kind, intervalMs: 60_000 })
+  const auth = name === 'challenge flood' ? { type: 'digest', username: 'a', password: 'b' } : null
+  const { id } = await weir.register({ url: url + pathOf(name), kind, intervalMs: 60_000, auth })
   const entry = await weir.entry(id, `${name} is an error`, (each) => each.kind === 'error')
   expect((entry.data as { code: string }).code).toMatch(new RegExp(`^(${codes})$`))
   await weir.send('POST', `/api/streams/${id}/stop`)
@@ -122,6 +125,12 @@ test('documents as deep, wide or odd as the limits allow are followed and shown'
   expect(({} as Record<string, unknown>).a).toBeUndefined()
   expect(weir.warnings).toEqual([])
 }, 60_000)
+
+test('a Location of any bytes leads on', async () => {
+  const { id } = await weir.register({ url: `${url}/raw-location`, kind: 'poll' })
+  await weir.entry(id, 'its target is in the log', ({ kind }) => kind === 'snapshot')
+  await weir.send('POST', `/api/streams/${id}/stop`)
+})
 
 test('an event with an oversized ID and name does no harm', async () => {
   const { id } = await weir.register({ url: `${url}/large-id`, kind: 'sse' })

@@ -31,6 +31,9 @@ const deep = (levels: number, leaf: number) => `${'{"a":['.repeat(levels)}${leaf
 const members = (count: number, value: number) =>
   `{${Array.from({ length: count }, (_, index) => `"k${index}":${value}`).join()}}`
 
+const cookies = (count: number) =>
+  Array.from({ length: count }, (_, index) => `Set-Cookie: n${index}=${'c'.repeat(60)}; Path=/\r\n`).join('')
+
 const ANSWERS: Record<string, Answer> = {
   '/gzip-bomb': { head: packed('gzip', gzipSync(BOMB)) },
   '/deflate-bomb': { head: packed('deflate', deflateSync(BOMB)) },
@@ -57,6 +60,19 @@ const ANSWERS: Record<string, Answer> = {
   // Comments and unknown fields are skipped as they arrive, however long.
   '/endless-comment': { head: `${EVENTS}data: 1\n\n:`, forEver: FILLER },
   '/endless-field-name': { head: `${EVENTS}data: 1\n\n`, forEver: FILLER },
+  // The same again and again, with as many cookies as fit.
+  '/cookie-flood': {
+    head: `HTTP/1.1 302 Found\r\nLocation: /cookie-flood\r\nContent-Length: 0\r\n${cookies(200)}\r\n`,
+  },
+  '/challenge-flood': {
+    head: `HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest ${'realm="a", nonce="b", '.repeat(400)}\r\nContent-Length: 0\r\n\r\n`,
+  },
+  '/raw-location': {
+    head: Buffer.from(
+      'HTTP/1.1 302 Found\r\nLocation: /\xff\xfe caf\xe9\r\nContent-Length: 0\r\n\r\n',
+      'latin1',
+    ),
+  },
   '/large-id': { head: `${EVENTS}id: ${'i'.repeat(90_000)}\nevent: ${'e'.repeat(5_000)}\ndata: 1\n\n` },
 }
 /** Documents that change with every request. */

@@ -1,6 +1,6 @@
 import type { Random } from '../random.ts'
 import { FaultyWire } from '../service/wire.ts'
-import type { FaultHolder, SseFaults } from './faults.ts'
+import type { FaultHolder, Faults, SseFaults } from './faults.ts'
 import { RETRY_AFTER_SECONDS } from './faults.ts'
 import { cutFrame } from './sse-faults.ts'
 
@@ -23,14 +23,15 @@ export function statusInstead(status: number, { retryAfterSeconds }: SseFaults):
   return Response.json({ error: 'Injected fault', status }, { status, headers })
 }
 
-/** Waits while a service accepts connections without answering, or until the client has left. */
+/** Waits while a service accepts requests without answering, or until the client has left. */
 export async function untilAnswered(
   faults: FaultHolder,
   gone: AbortSignal,
   closing: AbortSignal,
+  isHeld: (faults: Faults) => boolean,
 ): Promise<void> {
   const over = AbortSignal.any([gone, closing])
-  while (faults.current.sse?.halfOpen && !over.aborted) {
+  while (isHeld(faults.current) && !over.aborted) {
     await new Promise<void>((resolve) => {
       const go = () => {
         over.removeEventListener('abort', go)

@@ -38,6 +38,19 @@ const SseFaultsSchema = Type.Object(
   strict,
 )
 
+/** What a client of HTTP has to cope with, for documents and event streams. */
+const HttpFaultsSchema = Type.Object(
+  {
+    /** A redirect to the same path, until the request has the cookie that it sets. */
+    cookieGate: Type.Optional(on),
+    /** A redirect whose `Location` has bytes outside ASCII. */
+    rawLocation: Type.Optional(Type.Union([Type.Literal('utf8'), Type.Literal('latin1')])),
+    /** Requests on a connection that was used before aren't answered, as after a NAT has forgotten it. */
+    silentReuse: Type.Optional(on),
+  },
+  strict,
+)
+
 /** The faults of a service: the body of `PUT /faults`. Omitted fields keep the value from the graph. */
 export const FaultsSchema = Type.Object(
   {
@@ -64,10 +77,12 @@ export const FaultsSchema = Type.Object(
     payloadBytes: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_PAYLOAD_BYTES })),
     reset: Type.Optional(on),
     sse: Type.Optional(SseFaultsSchema),
+    http: Type.Optional(HttpFaultsSchema),
   },
   strict,
 )
 export type Faults = Static<typeof FaultsSchema>
+export type HttpFaults = Static<typeof HttpFaultsSchema>
 export type SseFaults = Static<typeof SseFaultsSchema>
 
 /** `Retry-After` of a 429 or 503 if nothing else is set, in seconds. */

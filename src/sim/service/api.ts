@@ -1,7 +1,8 @@
 import type { Server } from 'bun'
 import { reset, sendSlowly, slowsDocuments, statusInstead, untilAnswered } from '../faults/answers.ts'
 import { actionsRoute, faultsRoute } from '../faults/api.ts'
-import type { FaultHolder } from '../faults/faults.ts'
+import type { FaultHolder, Faults } from '../faults/faults.ts'
+import { Connections, redirectBy } from '../faults/http-faults.ts'
 import type { Random } from '../random.ts'
 import type { SimWorld } from '../world.ts'
 import { type Activate, readActivation, type ServiceAnswer } from './activation.ts'
@@ -78,6 +79,7 @@ export class ServiceApi {
   readonly #options: ServiceApiOptions
   /** Requests held by a fault. */
   #held = 0
+  readonly #connections = new Connections()
 
   constructor(options: ServiceApiOptions) {
     this.#options = options
@@ -137,7 +139,11 @@ export class ServiceApi {
   async #followed(pathname: string, request: Request, server: Server<undefined>): Promise<Response> {
     const { faults, document, state } = this.#options
     if (pathname === '/feed' && document === undefined) return toResponse(NOT_FOUND)
-    if (faults.current.sse?.halfOpen && !(await this.#hold(request, server))) return reset()
+    const isReused = this.#connections.isReused(server.requestIP(request)?.port)
+    const isHeld = ({ sse, http }: Faults) => Boolean(sse?.halfOpen || (isReused && http?.silentReuse))
+    if (isHeld(faults.current) && !(await this.#hold(request, server, isHeld))) return reset()
+    const redirected = redirectBy(request, faults.current.http ?? {})
+    if (redirected !== undefined) return redirected
     const { status, json, ...sse } = faults.current.sse ?? {}
     if (status !== undefined) return statusInstead(status, sse)
     if (pathname === '/events') return json ? Response.json(state.snapshot()) : this.#events(request, server)
@@ -160,12 +166,16 @@ export class ServiceApi {
    * Accepts a connection without answering.
    * @returns whether there was room
    */
-  async #hold(request: Request, server: Server<undefined>): Promise<boolean> {
+  async #hold(
+    request: Request,
+    server: Server<undefined>,
+    isHeld: (faults: Faults) => boolean,
+  ): Promise<boolean> {
     const { faults, closing } = this.#options
     if (this.#held >= MAX_HELD) return false
     this.#held++
     server.timeout(request, NO_IDLE_LIMIT)
-    await untilAnswered(faults, request.signal, closing)
+    await untilAnswered(faults, request.signal, closing, isHeld)
     this.#held--
     return true
   }

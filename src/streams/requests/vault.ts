@@ -8,11 +8,17 @@ const TAG_BYTES = 16
 
 /** Encrypts what streams keep of their upstreams' secrets in the database: its key is never in it. */
 export class Vault {
-  readonly #key: Buffer
+  readonly #secret: () => string
+  #derived: Buffer | undefined
 
-  /** @param secret any text; an unpredictable one */
-  constructor(secret: string) {
-    this.#key = createHash('sha256').update(`weir cookies 1\n${secret}`).digest()
+  /** @param secret any text; an unpredictable one. Asked for when it is needed first. */
+  constructor(secret: () => string) {
+    this.#secret = secret
+  }
+
+  get #key(): Buffer {
+    this.#derived ??= createHash('sha256').update(`weir cookies 1\n${this.#secret()}`).digest()
+    return this.#derived
   }
 
   /** @param owner what the text belongs to: it can't be opened for another */

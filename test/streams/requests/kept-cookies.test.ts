@@ -83,12 +83,12 @@ test('cookies are gone when the URL leads to another host, and when they are no 
 })
 
 test('what is stored can be read with its key, for its stream only', () => {
-  const vault = new Vault('secret')
+  const vault = new Vault(() => 'secret')
   const sealed = vault.seal('cookies', 'a')
   expect(Buffer.from(sealed).toString('latin1')).not.toContain('cookies')
   expect(vault.open(sealed, 'a')).toBe('cookies')
   expect(vault.open(sealed, 'b')).toBeUndefined()
-  expect(new Vault('other').open(sealed, 'a')).toBeUndefined()
+  expect(new Vault(() => 'other').open(sealed, 'a')).toBeUndefined()
   expect(vault.open(sealed.slice(0, 20), 'a')).toBeUndefined()
   expect(vault.open(new Uint8Array(), 'a')).toBeUndefined()
 })
