@@ -126,6 +126,7 @@ function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): 
       silences,
     },
     fetch: observation.following(egress.fetch),
+    connect: egress.connect,
     certificateOf: (url) => egress.certificates.of(url),
     request: (stream) => requestOf(stream, { url: address.self, token: config.token }),
     storedEvents: (id, eventIds, range) => storedEvents(db, id, eventIds, range),

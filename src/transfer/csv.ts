@@ -147,7 +147,7 @@ function lineOf(columns: readonly string[], cells: readonly string[], line: numb
 function typed(column: string, cell: string): unknown {
   const word = cell.trim()
   if (LISTS.includes(column as Field)) return listOf(word)
-  if (column === 'retention') return parsed(word)
+  if (column === 'retention' || column === 'messages') return parsed(word)
   if (NUMBERS.includes(column as Field)) return /^\d+$/.test(word) ? Number(word) : word
   if (SWITCHES.has(column)) return BOOLEANS.get(word.toLowerCase()) ?? word
   return column === 'name' || column === 'body' ? text(cell) : text(word)

@@ -5,6 +5,7 @@ import { plainOf } from '../core/sets/stream-fields.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Stream } from '../streams/ingest/run.ts'
+import { shownMessages } from '../streams/registry/messages.ts'
 import { csvHead, csvRow, MAX_HEADER_COLUMNS } from './csv.ts'
 import type { JsonObject } from './fields.ts'
 import { knownById } from './identity.ts'
@@ -84,6 +85,7 @@ function fieldsOf(stream: Stream, hasTwin: boolean, secrets: boolean): JsonObjec
     ...{ id, name, url, kind, intervalMs, silenceMs, deadAfterFailures, deadAfterMs, resumes, method },
     headers: secrets ? headers : hidden,
     ...(body !== null && { body }),
+    ...(stream.messages && { messages: secrets ? stream.messages : shownMessages(stream.messages) }),
     ...plainOf(stream),
     retention: stream.retention,
     start: desired === 'running',

@@ -15,6 +15,7 @@ export const REGISTRATION_FIELDS = [
   'method',
   'headers',
   'body',
+  'messages',
   ...STREAM_FIELDS,
   'retention',
   'start',

@@ -16,6 +16,13 @@ const Available = nullable(
 )
 const retention = Type.Partial(Type.Object({ maxAgeMs: Count, maxEntries: Count, maxBytes: Bytes }))
 
+const Messages = Type.Partial(
+  Type.Object({
+    ...{ first: Text, resume: Text, init: Text, idPointer: Text, protocol: Text },
+    pingMs: Type.Integer({ minimum: 0, description: 'Time between two pings, in milliseconds; 0: none' }),
+  }),
+)
+
 const stream = {
   id: Id,
   name: Text,
@@ -34,6 +41,10 @@ const stream = {
   resumes: Type.Boolean({
     description: 'Whether its owner declares that the upstream sends everything after Last-Event-ID',
   }),
+  messages: nullable(
+    Messages,
+    'What is sent on the connection, and where the IDs of events are; texts are hidden',
+  ),
   ...plainFields(),
   retention: nullable(retention, 'Retention limits for this stream, stricter than the global ones'),
   desired: choice(DESIRED, 'Desired state; `idle`: starts with the next subscriber'),

@@ -16,6 +16,7 @@ import type { Stream } from '../../streams/ingest/run.ts'
 import { type LogQuery, lastSeq, readLog, readWholeLog } from '../../streams/log/logs.ts'
 import { entryJson } from '../../streams/recording/entry.ts'
 import { ORDERS, SORTS } from '../../streams/registry/listing.ts'
+import { shownMessages } from '../../streams/registry/messages.ts'
 import {
   ChangeSchema,
   checkChange,
@@ -291,9 +292,10 @@ function notKept(from: number, to: number) {
 }
 
 /** A stream for the API: without header values and the owner of a proxied stream. */
-export function streamJson({ headers, proxyKey, owner, via, ...stream }: Stream) {
+export function streamJson({ headers, messages, proxyKey, owner, via, ...stream }: Stream) {
   return {
     ...stream,
+    messages: shownMessages(messages),
     proxied: proxyKey !== null,
     headers: Object.fromEntries(Object.keys(headers).map((name) => [name, HIDDEN])),
   }

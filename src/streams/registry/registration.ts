@@ -3,10 +3,11 @@ import { nulIn } from '../../core/documents/nul.ts'
 import { parsePointer } from '../../core/documents/pointer.ts'
 import { HIDDEN } from '../../core/hidden.ts'
 import { eachField, type PlainName, type PlainValues, STREAM_FIELD } from '../../core/sets/stream-fields.ts'
-import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
+import { kindsOfUrl, STREAM_KIND, STREAM_KINDS, type StreamKind } from '../../core/sets/stream-kinds.ts'
 import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { checked } from '../../schema.ts'
+import { checkMessages, MessagesSchema } from './messages.ts'
 
 /** Shortest polling interval, in milliseconds: anything shorter is an attack. */
 const MIN_INTERVAL_MS = 500
@@ -24,7 +25,10 @@ export const MAX_TAGS = STREAM_FIELD.tags.maxItems
 export const Tag = memberOf(STREAM_FIELD.tags)
 
 const fields = {
-  url: Type.String({ maxLength: MAX_URL_CHARS, description: 'http or https, without credentials' }),
+  url: Type.String({
+    maxLength: MAX_URL_CHARS,
+    description: 'http or https, ws or wss for a WebSocket; without credentials',
+  }),
   kind: Type.Union(
     STREAM_KINDS.map((kind) => Type.Literal(kind)),
     {
@@ -61,6 +65,7 @@ const fields = {
     description: 'Request headers; values are never returned',
   }),
   body: Type.String({ maxLength: 262_144, description: 'Request body; not allowed with GET' }),
+  messages: MessagesSchema,
   ...plainSchemas(),
   retention: Type.Union(
     [
@@ -126,7 +131,12 @@ export type Registration = Static<typeof RegistrationSchema>
 export const PreviewSchema = Type.Composite(
   [
     Type.Object({ url }),
-    Type.Partial(Type.Object({ method: fields.method, headers: fields.headers, body: fields.body })),
+    Type.Partial(
+      Type.Object({
+        ...{ method: fields.method, headers: fields.headers, body: fields.body },
+        ...{ kind: fields.kind, messages: fields.messages },
+      }),
+    ),
   ],
   { additionalProperties: false },
 )
@@ -188,8 +198,11 @@ function validated<S extends TObject>(schema: S, value: unknown, mayHide = false
 }
 
 /** Checks what a schema can't express. */
-function checkMeaning({ url, headers, payloadPointer, ignorePaths }: StreamChange, mayHide: boolean): void {
+function checkMeaning(change: StreamChange, mayHide: boolean): void {
+  const { url, kind, headers, messages, payloadPointer, ignorePaths } = change
   if (url !== undefined) checkUrl(url)
+  if (url !== undefined && kind !== undefined) checkKindOfUrl(url, kind)
+  if (messages) checkMessages(messages, mayHide)
   if (headers !== undefined) checkHeaders(headers, mayHide)
   if (payloadPointer !== undefined && parsePointer(payloadPointer) === undefined) {
     throw new Problem('invalid_field', notPointer(payloadPointer), 'payloadPointer')
@@ -202,12 +215,23 @@ function checkUrl(text: string): void {
   const refuse = (detail: string) => new Problem('invalid_field', detail, 'url')
   if (!URL.canParse(text)) throw refuse(`"${text.slice(0, 200)}" isn't a valid URL.`)
   const { protocol, username, password } = new URL(text)
-  if (protocol !== 'http:' && protocol !== 'https:') {
-    throw refuse(`Unsupported URL scheme: ${protocol.slice(0, -1)}. Use http or https.`)
+  if (kindsOfUrl(text).length === 0) {
+    throw refuse(`Unsupported URL scheme: ${protocol.slice(0, -1)}. Use http or https, or ws or wss.`)
   }
   if (username !== '' || password !== '') {
     throw refuse('The URL must not contain credentials. Send them as a header.')
   }
+}
+
+/** @throws Problem `invalid_field` for a URL that streams of this kind can't have */
+export function checkKindOfUrl(url: string, kind: StreamKind): void {
+  if (kindsOfUrl(url).includes(kind)) return
+  const schemes = STREAM_KIND[kind].schemes.map((scheme) => scheme.slice(0, -1)).join(' or ')
+  throw new Problem(
+    'invalid_field',
+    `A stream of kind ${kind} needs a URL with the scheme ${schemes}.`,
+    'url',
+  )
 }
 
 function checkBody(method: StreamChange['method'], body: string | undefined): void {

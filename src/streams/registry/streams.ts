@@ -3,8 +3,10 @@ import { checkpoints, states, streams } from '../../../drizzle/schema.ts'
 import type { Caller } from '../../auth/caller.ts'
 import type { Bus } from '../../bus/bus.ts'
 import { batched } from '../../core/batch.ts'
+import { isSocketUrl, kindsOfUrl } from '../../core/sets/stream-kinds.ts'
 import { isUuid } from '../../core/uuid.ts'
 import { Problem } from '../../errors.ts'
+import type { EgressConnect } from '../../net/egress.ts'
 import { againAfterDeadlock, transact } from '../../storage/errors/sql-state.ts'
 import { LOCKS } from '../../storage/locks.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -20,6 +22,7 @@ import { insertStreams, opening } from './new-stream.ts'
 import { noStream } from './no-stream.ts'
 import { findKind } from './probe.ts'
 import {
+  checkKindOfUrl,
   type DeadAfter,
   MAX_TAGS,
   type PreviewRequest,
@@ -61,6 +64,8 @@ export interface StreamsDeps {
   /** Throws a Problem if Weir must not connect to the URL. */
   mayReach?(url: string): Promise<void>
   fetch?: UpstreamFetch
+  /** Opens the sockets of WebSockets. */
+  connect?: EgressConnect
 }
 
 /** A stream after a change. */
@@ -79,6 +84,7 @@ const DEFINING: readonly (keyof StreamChange)[] = [
   'method',
   'headers',
   'body',
+  'messages',
   'payloadPointer',
   'ignorePaths',
 ]
@@ -161,6 +167,8 @@ export class Streams {
     await mayReach?.(url)
     const asked = { url: new URL(url).href, method, headers, body: body ?? null }
     if (registration.kind !== undefined) return { ...registration, kind: registration.kind }
+    const [socketKind] = isSocketUrl(url) ? kindsOfUrl(url) : []
+    if (socketKind !== undefined) return { ...registration, kind: socketKind }
     const { kind, kindReason } = await findKind(asked, limits, fetch)
     if (kindReason !== null) explored?.(kindReason)
     return { ...registration, kind }
@@ -174,14 +182,14 @@ export class Streams {
     looking: PreviewRequest,
     signal: AbortSignal,
   ): Promise<Preview & { known: { id: string; name: string }[] }> {
-    const { url, method = 'GET', headers = {}, body } = looking
+    const { url, method = 'GET', headers = {}, body, kind, messages = null } = looking
     const asked = { url: new URL(url).href, method, headers, body: body ?? null }
     const known = await this.#deps.db
       .select({ id: streams.id, name: streams.name })
       .from(streams)
       .where(and(eq(streams.url, asked.url), isNull(streams.proxyKey)))
       .limit(KNOWN_TOLD)
-    return { ...(await this.#looks.take(asked, signal)), known }
+    return { ...(await this.#looks.take(asked, signal, { kind, messages })), known }
   }
 
   /** A page of streams, and the cursor of the next: {@link listStreams}. */
@@ -368,11 +376,12 @@ export class Streams {
 /** Stores a change. The row is locked, so that the origin of its headers can't change in between. */
 async function carryOut(tx: Database, id: string, change: StreamChange) {
   const [before] = await tx
-    .select({ url: streams.url, headers: streams.headers })
+    .select({ url: streams.url, kind: streams.kind, headers: streams.headers, messages: streams.messages })
     .from(streams)
     .where(eq(streams.id, uuid(id)))
     .for('update')
   if (before === undefined) throw noStream(id)
+  checkKindOfUrl(change.url ?? before.url, change.kind ?? before.kind)
   const { droppedHeaders, ...headers } = changedHeaders(before, change)
   const url = change.url && { url: new URL(change.url).href }
   const set = { ...change, ...url, ...headers, updatedAt: new Date() }

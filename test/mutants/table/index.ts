@@ -4,6 +4,7 @@ import { CORE } from './core.ts'
 import { INCIDENTS } from './incidents.ts'
 import { INGEST } from './ingest.ts'
 import { KEEPING } from './keeping.ts'
+import { KINDS } from './kinds.ts'
 import { PAGES } from './pages.ts'
 import { QUEUE } from './queue.ts'
 import { RELAY } from './relay.ts'
@@ -20,6 +21,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...INCIDENTS,
   ...INGEST,
   ...KEEPING,
+  ...KINDS,
   ...PAGES,
   ...QUEUE,
   ...RELAY,

@@ -38,6 +38,8 @@ interface Received {
   lastEventId: string
   /** Whether the event has an ID of its own: one that differs from the one before. */
   hasOwnId: boolean
+  /** Of its payload, unless that is its data. */
+  bodyBytes: number | undefined
   at: number
 }
 
@@ -173,12 +175,20 @@ export class EventReader {
     return this.#livedOn
   }
 
-  /** @param hasId whether the event itself carries the last ID */
-  event(name: string, data: string, lastEventId: string, hasId = lastEventId !== ''): void {
+  /**
+   * @param hasId whether the event itself carries the last ID
+   * @param bodyBytes of its payload, unless that is its data
+   */
+  event(
+    name: string,
+    data: string,
+    lastEventId: string,
+    { hasId = lastEventId !== '', bodyBytes }: { hasId?: boolean; bodyBytes?: number | undefined } = {},
+  ): void {
     // After a break, the last ID arrives again together with its event.
     const isUnique = this.#mayRepeat || isCounting(this.#run.evidence) || lastEventId !== this.#lastId
     const hasOwnId = hasId && lastEventId !== '' && isUnique
-    this.#received.push({ name, data, lastEventId, hasOwnId, at: this.#deps.now() })
+    this.#received.push({ name, data, lastEventId, hasOwnId, bodyBytes, at: this.#deps.now() })
     if (hasOwnId) this.#countIds(lastEventId)
   }
 
@@ -375,7 +385,7 @@ export class EventReader {
 
   #read(event: Received): Later<Told | UpstreamError> {
     const { name, data, at } = event
-    const base = { at, wireBytes: 0, bodyBytes: Buffer.byteLength(data) }
+    const base = { at, wireBytes: 0, bodyBytes: event.bodyBytes ?? Buffer.byteLength(data) }
     const isSnapshot = SNAPSHOT_EVENTS.has(name)
     const isPatch = looksLikePatch(data)
     if ((isSnapshot || isPatch) && (data.length > LARGE_CHARS || isLargeText(this.#run.followed))) {

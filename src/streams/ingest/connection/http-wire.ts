@@ -1,0 +1,121 @@
+import type { EventSourceParser, ParserConfig } from 'eventsource-parser'
+import { isReadableAs, STREAM_KIND, type StreamKind } from '../../../core/sets/stream-kinds.ts'
+import { codingsOf, isGzip } from '../../content/codings.ts'
+import type { Stream } from '../run.ts'
+import { askUpstream, statusError, UpstreamError, type UpstreamRequest } from '../upstream.ts'
+import type { Format, Piece, Source } from './follow-connection.ts'
+
+/** The format of a response's body: the kind determines the accepted content types, the parser reads the data. */
+export interface BodyFormat {
+  kind: StreamKind
+  /** How text ends that doesn't end within an event. */
+  endOfEvent: RegExp
+  parser(config: ParserConfig, stream: Stream): Parser
+  /** How a request asks for everything after an event; undefined if it can't. */
+  resuming(lastEventId: string, request: UpstreamRequest, stream: Stream): Resuming | undefined
+}
+
+/** As in eventsource-parser; a format without event names, IDs or comments reports none. */
+export type Parser = Pick<EventSourceParser, 'feed' | 'reset'>
+
+/** What differs in a request that resumes. */
+export interface Resuming {
+  headers?: Record<string, string>
+  url?: string
+}
+
+/** A kind whose connections are responses without an end. */
+export function httpFormat(format: BodyFormat): Format {
+  const { kind, endOfEvent, resuming } = format
+  return {
+    kind,
+    wire(stream, on) {
+      const parser = format.parser(on, stream)
+      return {
+        async ask({ request, lastEventId, limits, signal, fetch }) {
+          const resumed = lastEventId ? resuming(lastEventId, request, stream) : undefined
+          const asked = { ...request, url: resumed?.url ?? request.url }
+          const own = { ...headersOf(kind), ...resumed?.headers }
+          const answer = await askUpstream(asked, own, limits, signal, fetch)
+          return { answer, isResumed: resumed !== undefined }
+        },
+        refusal: (answer, nowMs) => statusError(answer, nowMs) ?? formatError(answer.response, kind),
+        source: ({ response }) => bodySource(response, parser, endOfEvent),
+      }
+    },
+  }
+}
+
+function headersOf(kind: StreamKind): Record<string, string> {
+  const { mediaTypes, otherTypes } = STREAM_KIND[kind]
+  return {
+    Accept: [...mediaTypes, ...otherTypes.map((type) => `${type};q=0.5`)].join(', '),
+    // Uncompressed, because compressing servers tend to hold back events until a block is full.
+    'Accept-Encoding': 'identity',
+    'Cache-Control': 'no-store',
+  }
+}
+
+function bodySource(response: Response, parser: Parser, endOfEvent: RegExp): Source {
+  const body = response.body as Bytes
+  // Some servers compress whether they are asked to or not.
+  const packed = isGzip(response.headers) ? new Counting(body) : undefined
+  const reader = (packed?.body.pipeThrough(new DecompressionStream('gzip')) ?? body).getReader()
+  parser.reset()
+  // The parser skips the byte order mark; skipping it here, too, would skip a second one.
+  const decoder = new TextDecoder(undefined, { ignoreBOM: true })
+  return {
+    farewell: 'The upstream closed the stream',
+    async read(): Promise<Piece | undefined> {
+      const { done, value } = await reader.read()
+      if (done) return undefined
+      const text = decoder.decode(value, { stream: true })
+      return {
+        wireBytes: packed?.take() ?? value.byteLength,
+        bodyBytes: value.byteLength,
+        deliver: () => parser.feed(text),
+        isWhole: endOfEvent.test(text),
+      }
+    },
+    close: () => void reader.cancel().catch(() => {}),
+  }
+}
+
+type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>
+
+/** A stream that counts the bytes passing through. */
+class Counting {
+  readonly body: Bytes
+  #bytes = 0
+
+  constructor(body: Bytes) {
+    this.body = body.pipeThrough(
+      new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+        transform: (chunk, controller) => {
+          this.#bytes += chunk.byteLength
+          controller.enqueue(chunk)
+        },
+      }),
+    )
+  }
+
+  /** Bytes that passed through since the last call. */
+  take(): number {
+    const bytes = this.#bytes
+    this.#bytes = 0
+    return bytes
+  }
+}
+
+/** Why a response can't be read as this kind; undefined if it can. */
+function formatError({ headers }: Response, kind: StreamKind): UpstreamError | undefined {
+  const type = headers.get('content-type') ?? ''
+  const codings = codingsOf(headers)
+  if (!isReadableAs(kind, type)) {
+    const said = type === '' ? 'no content type' : type.slice(0, 100)
+    const message = `The upstream returned ${said}, not ${STREAM_KIND[kind].mediaTypes.join(' or ')}.`
+    return new UpstreamError('bad_content_type', message)
+  }
+  if (codings.length === 0 || isGzip(headers)) return undefined
+  return new UpstreamError('bad_encoding', `Unsupported content encoding: ${codings.join(', ')}.`)
+}
