@@ -57,6 +57,22 @@ export interface Retention {
   maxBytes?: number
 }
 
+/** What is sent on a connection, and how what it sends is identified; a missing one isn't. */
+export interface Messages {
+  /** Once it is open, a message a line. */
+  first?: string
+  /** Instead of that, to get what follows the last event; `{lastEventId}` stands for its ID. */
+  resume?: string
+  /** JSON that is sent along when a connection is initialized. */
+  init?: string
+  /** JSON Pointer to the ID in an event. */
+  idPointer?: string
+  /** Time between two pings, in milliseconds; 0: none. */
+  pingMs?: number
+  /** Subprotocol. */
+  protocol?: string
+}
+
 /** One registered API, as its owner described it, and whether it should run. */
 export const streams = weir.table(
   'streams',
@@ -81,7 +97,7 @@ export const streams = weir.table(
     /** A client certificate, and certificate authorities that are trusted for it alone. */
     tls: jsonb().$type<ClientTls>(),
     /** What is sent on its connection. */
-    messages: jsonb().$type<Record<string, unknown>>(),
+    messages: jsonb().$type<Messages>(),
     /** How what is pushed to it is verified and identified. */
     push: jsonb().$type<PushSettings>(),
     /** Hash of the token in the URL that takes what is pushed to it. */

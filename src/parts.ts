@@ -133,6 +133,7 @@ function holderOf(context: Context, recorder: Recorder, large: LargeDocuments): 
       silences,
     },
     fetch: observation.following(egress.fetch),
+    connect: egress.connect,
     certificateOf: (url) => egress.certificates.of(url),
     mayBeKept: (url) => egress.mayBeKept(url),
     request: (stream) => requestOf(stream, { url: address.self, token: config.token }),

@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises'
+import type { Socket } from 'node:net'
 import {
   type Allowance,
   allowancesOf,
@@ -15,6 +16,7 @@ import { KeptConnections } from './kept-connections.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { type Proxies, proxyFor } from './proxies.ts'
 import type { SentRequest } from './request-bytes.ts'
+import { openSocket, openTunnel, type SocketOptions } from './sockets.ts'
 
 /** Why Weir doesn't connect: the destination isn't allowed, or doesn't resolve. */
 export type EgressErrorCode = 'not_allowed' | 'host_unknown'
@@ -42,6 +44,9 @@ type Init = BunFetchRequestInit & {
   onSend?(url: string, init: SentRequest): void
 }
 export type EgressFetch = (url: string, init: Init) => Promise<Response>
+
+/** Opens a socket to the host of a WebSocket's URL. */
+export type EgressConnect = (url: string, options: SocketOptions) => Promise<Socket>
 
 export interface EgressDeps {
   /** ALLOW_HOSTS: destinations that are allowed in addition to the public Internet. */
@@ -109,7 +114,7 @@ export class Egress {
    * @throws EgressError
    */
   async check(url: string, signal?: AbortSignal): Promise<void> {
-    const place = placeOf(url)
+    const place = placeOf(httpUrl(url))
     if (this.#proxyFor(place) === undefined) await this.resolve(place.host, place.port, signal)
     else await this.#checkBeyond(place, signal)
   }
@@ -157,6 +162,35 @@ export class Egress {
         const response = await this.#fetch(at, options)
         if (options.keepalive !== false) this.#kept.used(url.href, response)
         return response
+      } catch (error) {
+        const isLast = index === addresses.length - 1
+        if (isLast || !NO_CONNECTION.has((error as { code?: string }).code ?? '')) throw error
+      }
+    }
+    throw new EgressError('host_unknown', `The host ${host} doesn't resolve to an address.`)
+  }
+
+  /**
+   * A socket to the host of a `ws:` or `wss:` URL, under the same rules as {@link fetch}: resolved once, checked, and
+   * opened to a checked address, or through the proxy.
+   * @throws EgressError
+   */
+  readonly connect: EgressConnect = async (text, { signal, tls }) => {
+    const place = placeOf(httpUrl(text))
+    const { url, host, port } = place
+    const target = { host, port, isSecure: url.protocol === 'https:' }
+    const options = { signal, tls: { ...tls, ...this.certificates.watch(url, false) } }
+    const proxy = this.#proxyFor(place)
+    if (proxy !== undefined) {
+      await this.#checkBeyond(place, signal)
+      return openTunnel(target, proxy, options).catch((error: unknown) => {
+        throw atProxy(error, proxy)
+      })
+    }
+    const addresses = (await this.resolve(host, port, signal)).slice(0, MAX_ADDRESSES)
+    for (const [index, address] of addresses.entries()) {
+      try {
+        return await openSocket(target, address, options)
       } catch (error) {
         const isLast = index === addresses.length - 1
         if (isLast || !NO_CONNECTION.has((error as { code?: string }).code ?? '')) throw error
@@ -242,6 +276,13 @@ function placeOf(text: string): Place {
     throw new EgressError('not_allowed', 'A URL must not contain credentials.')
   }
   return { url, host: bareHost(url.hostname), port: Number(url.port) || (protocol === 'https:' ? 443 : 80) }
+}
+
+/** The URL of a WebSocket as that of the HTTP request that opens it; any other URL as it is. */
+function httpUrl(text: string): string {
+  const url = URL.parse(text)
+  if (url?.protocol !== 'ws:' && url?.protocol !== 'wss:') return text
+  return url.href.replace(/^ws/, 'http')
 }
 
 function unknownHere(host: string): EgressError {

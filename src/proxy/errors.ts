@@ -54,6 +54,9 @@ const SOURCE: Record<Exclude<UpstreamErrorCode, 'bad_status'>, number> = {
   no_content: 70_204,
   too_many_redirects: 70_310,
   bad_redirect: 70_311,
+  bad_handshake: 70_024,
+  bad_frame: 70_025,
+  closed: 70_026,
   timeout: 70_408,
 }
 const BAD_STATUS = 70_000

@@ -49,10 +49,11 @@ export function changesTo(
     throw new Problem('conflict', 'The stream has a twin. Remove the twin first.', 'twin')
   if (fields.push) fields.push = changedPush(known.push, fields.push)
   if (tag !== undefined) fields.tags = [...(fields.tags ?? known.tags), tag]
-  const { headers = known.headers, droppedHeaders } = changedHeaders(known, fields)
-  const different = differing(known, { ...fields, headers })
+  const { headers = known.headers, messages = known.messages, droppedHeaders } = changedHeaders(known, fields)
+  const different = differing(known, { ...fields, headers, messages })
   // Kept values are read again in the transaction, where nobody can change them.
   if (different.headers !== undefined) different.headers = fields.headers
+  if (different.messages !== undefined) different.messages = fields.messages
   const changes: StreamChanges = { fields: different, twin: twin === true && !hasTwin, droppedHeaders }
   if (start !== undefined && start !== (desired === 'running')) changes.start = start
   const isSame = Object.keys(changes.fields).length === 0 && !changes.twin && changes.start === undefined

@@ -153,7 +153,7 @@ function typed(column: string, cell: string): unknown {
   return column === 'name' || column === 'body' ? text(cell) : text(word)
 }
 
-const OBJECTS: ReadonlySet<string> = new Set<Field>(['retention', 'auth', 'tls', 'push'])
+const OBJECTS: ReadonlySet<string> = new Set<Field>(['retention', 'auth', 'tls', 'messages', 'push'])
 const SWITCHES: ReadonlySet<string> = new Set<Field>(['resumes', 'repeatable', 'start', 'twin'])
 const BOOLEANS = new Map([
   ['true', true],

@@ -5,6 +5,7 @@ import { plainOf } from '../core/sets/stream-fields.ts'
 import { Problem } from '../errors.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Stream } from '../streams/ingest/run.ts'
+import { shownMessages } from '../streams/registry/messages.ts'
 import { shownPush } from '../streams/registry/push-settings.ts'
 import { registeredOptions } from '../streams/registry/request-options.ts'
 import { csvHead, csvRow, MAX_HEADER_COLUMNS } from './csv.ts'
@@ -87,6 +88,7 @@ function fieldsOf(stream: Stream, hasTwin: boolean, secrets: boolean): JsonObjec
     headers: secrets ? headers : hidden,
     ...(body !== null && { body }),
     ...registeredOptions(stream, secrets),
+    ...(stream.messages && { messages: secrets ? stream.messages : shownMessages(stream.messages) }),
     ...plainOf(stream),
     ...(stream.push !== null && { push: secrets ? stream.push : shownPush(stream.push) }),
     retention: stream.retention,

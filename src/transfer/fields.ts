@@ -19,6 +19,7 @@ export const REGISTRATION_FIELDS = [
   'repeatable',
   'auth',
   'tls',
+  'messages',
   ...STREAM_FIELDS,
   'push',
   'retention',

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 const WAYS_OUT: Readonly<Record<string, string>> = {
   'src/net/direct.ts': 'the fetch that all others are made of',
   'src/net/exact-path.ts': 'what fetch does, for paths that it would change',
+  'src/net/sockets.ts': 'opens sockets to what egress checked, and to the proxies of the operator',
   'src/net/egress.ts': 'looks up hosts, to connect to what was checked',
   'src/net/certificates.ts': 'checks certificates with node:tls, connects to nothing',
   'src/channels/kinds/email.ts': 'SMTP: to an address that the Egress resolved',

@@ -21,7 +21,11 @@ interface StreamKindFacts {
   otherTypes: readonly string[]
   /** Whether a response of these types may also be a file: only its end, or that there is none, shows which. */
   mayEnd: boolean
+  /** Schemes of its URLs. */
+  schemes: readonly string[]
 }
+
+const HTTP = ['http:', 'https:'] as const
 
 /** The kinds of streams. */
 export const STREAM_KIND = {
@@ -35,6 +39,7 @@ export const STREAM_KIND = {
     mediaTypes: ['text/event-stream'],
     otherTypes: [],
     mayEnd: false,
+    schemes: HTTP,
   },
   ndjson: {
     label: 'JSON lines',
@@ -54,6 +59,19 @@ export const STREAM_KIND = {
     ],
     otherTypes: ['application/json', 'application/octet-stream', 'text/plain'],
     mayEnd: true,
+    schemes: HTTP,
+  },
+  websocket: {
+    label: 'WebSocket',
+    description: 'A WebSocket that Weir keeps open; every message is an event',
+    isPolled: false,
+    counts: 'events',
+    received: 'messages',
+    lastEvent: 'Last message',
+    mediaTypes: [],
+    otherTypes: [],
+    mayEnd: false,
+    schemes: ['ws:', 'wss:'],
   },
   poll: {
     label: 'Poll',
@@ -65,6 +83,7 @@ export const STREAM_KIND = {
     mediaTypes: [],
     otherTypes: [],
     mayEnd: false,
+    schemes: HTTP,
   },
   push: {
     label: 'Push',
@@ -77,6 +96,7 @@ export const STREAM_KIND = {
     mediaTypes: [],
     otherTypes: [],
     mayEnd: false,
+    schemes: ['http:', 'https:'],
   },
 } as const satisfies Record<string, StreamKindFacts>
 
@@ -117,4 +137,15 @@ export function isReadableAs(kind: StreamKind, contentType: string | null): bool
   const { mediaTypes, otherTypes } = STREAM_KIND[kind]
   const { type } = mediaTypeIn(contentType)
   return [...mediaTypes, ...otherTypes].some((each) => each === type)
+}
+
+/** The kinds that a URL may have; the first is the one it has by default. */
+export function kindsOfUrl(url: string): StreamKind[] {
+  const scheme = URL.parse(url)?.protocol ?? ''
+  return STREAM_KINDS.filter((kind) => STREAM_KIND[kind].schemes.some((each) => each === scheme))
+}
+
+/** Whether a URL leads to a WebSocket. */
+export function isSocketUrl(url: string): boolean {
+  return /^wss?:/i.test(url)
 }

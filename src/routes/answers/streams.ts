@@ -30,6 +30,12 @@ const ShownOAuth2 = Type.Object({
 })
 const ShownDigest = Type.Object({ type: Type.Literal('digest'), username: Text, password: Text })
 const ShownCertificate = Type.Object({ subject: Text, expiresAt: Instant })
+const Messages = Type.Partial(
+  Type.Object({
+    ...{ first: Text, resume: Text, init: Text, idPointer: Text, protocol: Text },
+    pingMs: Type.Integer({ minimum: 0, description: 'Time between two pings, in milliseconds; 0: none' }),
+  }),
+)
 
 const stream = {
   id: Id,
@@ -58,6 +64,10 @@ const stream = {
   resumes: Type.Boolean({
     description: 'Whether its owner declares that the upstream sends everything after Last-Event-ID',
   }),
+  messages: nullable(
+    Messages,
+    'What is sent on the connection, and where the IDs of events are; texts are hidden',
+  ),
   ...plainFields(),
   push: nullable(
     Type.Object({

@@ -18,6 +18,7 @@ import type { Stream } from '../../streams/ingest/run.ts'
 import { type LogQuery, lastSeq, readLog, readWholeLog } from '../../streams/log/logs.ts'
 import { entryJson } from '../../streams/recording/entry.ts'
 import { ORDERS, SORTS } from '../../streams/registry/listing.ts'
+import { shownMessages } from '../../streams/registry/messages.ts'
 import { shownPush } from '../../streams/registry/push-settings.ts'
 import {
   ChangeSchema,
@@ -300,13 +301,15 @@ function notKept(from: number, to: number) {
 }
 
 /**
- * A stream for the API: without header values, credentials, the secret and token of what is pushed, and the owner of a
- * proxied stream.
+ * A stream for the API: without header values, credentials, texts that are sent, the secret and token of what is pushed,
+ * and the owner of a proxied stream.
  */
-export function streamJson({ headers, proxyKey, owner, via, auth, tls, push, pushToken, ...stream }: Stream) {
+export function streamJson(stream: Stream) {
+  const { headers, messages, proxyKey, owner, via, auth, tls, push, pushToken, ...shown } = stream
   return {
-    ...stream,
+    ...shown,
     ...shownOptions({ auth, tls }),
+    messages: shownMessages(messages),
     proxied: proxyKey !== null,
     push: shownPush(push),
     hasPushUrl: pushToken !== null,

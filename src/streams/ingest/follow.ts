@@ -4,6 +4,7 @@ import { type CheckCounts, differ, UNANSWERED, UNCHECKED } from '../../core/judg
 import { DEAD_AFTER_MS, type Evidence } from '../../core/judging/status.ts'
 import type { GapReason } from '../../core/sets/gap-reasons.ts'
 import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
+import type { EgressConnect } from '../../net/egress.ts'
 import type { LargeDocuments } from '../large/documents.ts'
 import type { SeqRange, StoredEvent } from '../log/logs.ts'
 import type { Exchange } from '../recording/entry.ts'
@@ -43,6 +44,8 @@ export interface FollowDeps {
   /** Whether notifications about a stream were silenced at an instant. Default: never. */
   isSilenced?(stream: Stream, at: number): boolean
   fetch?: UpstreamFetch
+  /** Opens the sockets of WebSockets. */
+  connect?: EgressConnect
   /** The certificate that the host of a URL presented last. */
   certificateOf?(url: string): Evidence['certificate']
   /** Whether there may be a kept connection for a URL. Default: no. */

@@ -4,6 +4,7 @@ import { followSse } from './connection/follow-sse.ts'
 import type { FollowDeps } from './follow.ts'
 import { followPoll } from './follow-poll.ts'
 import type { Run, RunLog } from './run.ts'
+import { followWebsocket } from './websocket/follow-websocket.ts'
 
 /** Follows a stream until the signal ends it. */
 export type Follow = (run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps) => Promise<void>
@@ -12,6 +13,7 @@ export type Follow = (run: Run, log: RunLog, signal: AbortSignal, deps: FollowDe
 export const FOLLOWERS: Readonly<Record<StreamKind, Follow>> = {
   sse: followSse,
   ndjson: followNdjson,
+  websocket: followWebsocket,
   poll: followPoll,
   // Nothing begins such a run: whoever receives a delivery stores it.
   push: async () => {},

@@ -56,6 +56,9 @@ const NEXT: Readonly<Partial<Record<UpstreamErrorCode, string>>> = {
   timeout:
     'Preview again: it may only be slow right now. You can also register it anyway; Weir keeps retrying.',
   too_many_redirects: 'Open it in a browser and use the final URL.',
+  bad_handshake: 'Check the path, the subprotocol and the headers.',
+  bad_frame: 'The service must fix what it sends.',
+  closed: 'Check the first message and the headers, and preview again.',
   bad_redirect: 'Open it in a browser and use the final URL.',
   no_content: 'Weir needs a response with a body. Check that the API has data.',
   bad_encoding: "Weir accepts gzip, deflate, br, zstd or no compression. Fix the server's compression.",
@@ -214,7 +217,7 @@ function slow({ answer: { kind, firstByteMs } }: Found): PreviewWarning | undefi
 }
 
 function silent({ answer: { kind, status, events, comments } }: Found): PreviewWarning | undefined {
-  if (STREAM_KIND[kind].isPolled || status !== 200 || events.length > 0) return undefined
+  if (STREAM_KIND[kind].isPolled || (status !== 200 && status !== 101) || events.length > 0) return undefined
   const heard = comments > 0 ? 'Heartbeats arrived, but no events' : 'No events arrived'
   return { code: 'no_event', message: `${heard} during the preview. That can be normal for a quiet stream.` }
 }

@@ -2,11 +2,13 @@ import { type ArrayFound, findArrays, suggestArrayKeys } from '../../core/docume
 import { hashDocument, type Json } from '../../core/documents/document.ts'
 import { indentJson } from '../../core/documents/indent.ts'
 import { mediaTypeIn } from '../../core/sets/media-types.ts'
-import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
+import { isSocketUrl, kindsOfUrl, STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import { HOUR_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { directFetch } from '../../net/direct.ts'
+import type { EgressConnect } from '../../net/egress.ts'
 import { contentOf as bodyContentOf, parseDocument } from '../content/content.ts'
+import type { Format } from '../ingest/connection/follow-connection.ts'
 import type { Stream } from '../ingest/run.ts'
 import {
   askUpstream,
@@ -16,7 +18,7 @@ import {
   type UpstreamFetch,
   type UpstreamRequest,
 } from '../ingest/upstream.ts'
-import { defaultName } from '../registry/new-stream.ts'
+import { defaultName, newStream } from '../registry/new-stream.ts'
 import { detectKind, EITHER_KIND, ENDLESS_AFTER_MS, PROBE_TIMEOUT_MS } from '../registry/probe.ts'
 import { type PreviewProblem, type PreviewWarning, problemOf, statusProblem, warningsOf } from './advice.ts'
 import {
@@ -26,6 +28,7 @@ import {
   type PreviewRead,
   readPreview,
 } from './read.ts'
+import { connectedFormat, readConnection } from './wire.ts'
 
 /** The response of an API to one request, and how Weir could follow it. */
 export interface Preview {
@@ -78,6 +81,7 @@ export interface Suggestion {
 export interface PreviewsDeps {
   limits: Limits
   fetch?: UpstreamFetch
+  connect?: EgressConnect
   now?(): number
 }
 
@@ -107,13 +111,18 @@ export class Previews {
    * Failures of the API are part of the result.
    * @throws Problem `too_many` while too many previews are in progress; the signal's reason when it is aborted
    */
-  async take(asked: UpstreamRequest, signal: AbortSignal): Promise<Preview> {
+  async take(asked: UpstreamRequest, signal: AbortSignal, more: PreviewedStream = {}): Promise<Preview> {
     if (this.#underWay >= MAX_LOOKS) {
       throw new Problem('too_many', `${MAX_LOOKS} previews are in progress. Try again in a moment.`)
     }
     this.#underWay++
     try {
-      return await this.#take(asked, signal)
+      const format = connectedFormat(
+        more.kind ?? (isSocketUrl(asked.url) ? kindsOfUrl(asked.url)[0] : undefined),
+      )
+      return await (format === undefined
+        ? this.#take(asked, signal)
+        : this.#connect(asked, signal, more, format))
     } finally {
       this.#underWay--
     }
@@ -142,7 +151,66 @@ export class Previews {
       return { url: asked.url, problem, answer: came, suggestion: null, warnings: [] }
     }
   }
+
+  /** Connects as a stream of that kind would. */
+  async #connect(
+    asked: UpstreamRequest,
+    signal: AbortSignal,
+    { messages = null }: PreviewedStream,
+    format: Format,
+  ): Promise<Preview> {
+    const { limits, fetch = directFetch, connect, now = Date.now } = this.#deps
+    const { kind } = format
+    const noted = notedFetch(fetch)
+    const requestTimeoutMs = Math.min(limits.requestTimeoutMs, PROBE_TIMEOUT_MS)
+    const deps = { limits: { ...limits, requestTimeoutMs }, fetch: noted.fetch, connect }
+    let [came, answer]: [PreviewedAnswer | null, UpstreamAnswer | undefined] = [null, undefined]
+    const url = asked.url
+    try {
+      const read = await readConnection(
+        format,
+        newStream({ ...asked, kind, messages }),
+        deps,
+        BOUNDS,
+        signal,
+        (each) => {
+          answer = each
+          came = { ...headOf(each, noted.redirects), kind, shape: 'events' }
+        },
+      )
+      const { hide } = answer as unknown as UpstreamAnswer
+      const head = came as unknown as PreviewedAnswer
+      came = {
+        ...head,
+        wireBytes: read.wireBytes,
+        isWhole: read.end === 'whole',
+        events: shownEvents(read, hide),
+      }
+      const warnings = warningsOf({ asked, answer: came, headers: new Headers(), limits })
+      const because = 'The interval applies only to polling.'
+      const rest = { name: defaultName(url), intervalMs: DEFAULT_INTERVAL_MS, because, arrayKeys: [] }
+      return { url, problem: null, answer: came, suggestion: { kind, ...rest }, warnings }
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error
+      const said = answer as UpstreamAnswer | undefined
+      const status = error.code === 'bad_status' && said ? statusProblem(said.response, false, now()) : null
+      return {
+        url,
+        problem: status ?? problemOf(error, noted.failure()),
+        answer: came,
+        suggestion: null,
+        warnings: [],
+      }
+    }
+  }
 }
+
+function shownEvents(read: PreviewRead, hide: UpstreamAnswer['hide']): PreviewedEvent[] {
+  return read.events.map((event) => ({ ...event, data: hide(event.data).slice(0, EVENT_CHARS) }))
+}
+
+/** What a preview of a connection sends on it. */
+export type PreviewedStream = { kind?: Stream['kind'] | undefined; messages?: Stream['messages'] }
 
 /** A fetch that remembers the redirects of a request, and why it failed. */
 function notedFetch(fetch: UpstreamFetch) {
@@ -193,8 +261,10 @@ function contentOf({ response, hide }: UpstreamAnswer, { body, wireBytes, end, .
     ...detected,
     ...{ wireBytes, bodyBytes: body.byteLength, isWhole, comments: read.comments },
   }
-  const events = read.events.map((event) => ({ ...event, data: hide(event.data).slice(0, EVENT_CHARS) }))
-  if (!STREAM_KIND[detected.kind].isPolled) return { ...shared, shape: 'events' as const, events }
+  if (!STREAM_KIND[detected.kind].isPolled) {
+    const events = shownEvents({ body, wireBytes, end, ...read }, hide)
+    return { ...shared, shape: 'events' as const, events }
+  }
   const { shape, text, document } = documentIn(response, body, isWhole)
   const isJson = shape === 'json'
   const arrays = document === undefined ? [] : findArrays(document)

@@ -175,7 +175,7 @@ export function bodyEncodingOf({ headers }: Response): string | null {
 }
 
 /** A timer that a reader races against; always call `end`. */
-function stopAfter(ms: number, signal: AbortSignal) {
+export function stopAfter(ms: number, signal: AbortSignal) {
   const { promise: stopped, resolve, reject } = Promise.withResolvers<'time'>()
   stopped.catch(() => {})
   const timer = setTimeout(() => resolve('time'), Math.max(ms, 0))

@@ -4,11 +4,18 @@ import { parsePointer } from '../../core/documents/pointer.ts'
 import { HIDDEN } from '../../core/hidden.ts'
 import { factsOf, PUSH_SCHEMES, type PushSettings } from '../../core/sets/push-schemes.ts'
 import { eachField, type PlainName, type PlainValues, STREAM_FIELD } from '../../core/sets/stream-fields.ts'
-import { isPushed, STREAM_KINDS, type StreamKind } from '../../core/sets/stream-kinds.ts'
+import {
+  isPushed,
+  kindsOfUrl,
+  STREAM_KIND,
+  STREAM_KINDS,
+  type StreamKind,
+} from '../../core/sets/stream-kinds.ts'
 import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { sentValue } from '../../net/header-bytes.ts'
 import { checked } from '../../schema.ts'
+import { checkMessages, MessagesSchema } from './messages.ts'
 import { checkOptions, OPTION_SCHEMAS } from './request-options.ts'
 
 /** Shortest polling interval, in milliseconds: anything shorter is an attack. */
@@ -27,7 +34,10 @@ export const MAX_TAGS = STREAM_FIELD.tags.maxItems
 export const Tag = memberOf(STREAM_FIELD.tags)
 
 const fields = {
-  url: Type.String({ maxLength: MAX_URL_CHARS, description: 'http or https, without credentials' }),
+  url: Type.String({
+    maxLength: MAX_URL_CHARS,
+    description: 'http or https, ws or wss for a WebSocket; without credentials',
+  }),
   kind: Type.Union(
     STREAM_KINDS.map((kind) => Type.Literal(kind)),
     {
@@ -65,6 +75,7 @@ const fields = {
   }),
   body: Type.String({ maxLength: 262_144, description: 'Request body; not allowed with GET' }),
   ...OPTION_SCHEMAS,
+  messages: MessagesSchema,
   ...plainSchemas(),
   push: Type.Union(
     [
@@ -166,7 +177,12 @@ export type Registration = Static<typeof RegistrationSchema>
 export const PreviewSchema = Type.Composite(
   [
     Type.Object({ url }),
-    Type.Partial(Type.Object({ method: fields.method, headers: fields.headers, body: fields.body })),
+    Type.Partial(
+      Type.Object({
+        ...{ method: fields.method, headers: fields.headers, body: fields.body },
+        ...{ kind: fields.kind, messages: fields.messages },
+      }),
+    ),
   ],
   { additionalProperties: false },
 )
@@ -233,9 +249,11 @@ function validated<S extends TObject>(schema: S, value: unknown, mayHide = false
 
 /** Checks what a schema can't express. */
 function checkMeaning(change: StreamChange, mayHide: boolean): void {
-  const { url, headers, payloadPointer, ignorePaths, push } = change
+  const { url, kind, headers, messages, payloadPointer, ignorePaths, push } = change
   checkOptions(change, mayHide)
   if (url !== undefined) checkUrl(url)
+  if (url !== undefined && kind !== undefined) checkKindOfUrl(url, kind)
+  if (messages) checkMessages(messages, mayHide)
   if (push) checkPush(push)
   if (headers !== undefined) checkHeaders(headers, mayHide)
   if (payloadPointer !== undefined && parsePointer(payloadPointer) === undefined) {
@@ -274,12 +292,23 @@ function checkUrl(text: string): void {
   const refuse = (detail: string) => new Problem('invalid_field', detail, 'url')
   if (!URL.canParse(text)) throw refuse(`"${text.slice(0, 200)}" isn't a valid URL.`)
   const { protocol, username, password } = new URL(text)
-  if (protocol !== 'http:' && protocol !== 'https:') {
-    throw refuse(`Unsupported URL scheme: ${protocol.slice(0, -1)}. Use http or https.`)
+  if (kindsOfUrl(text).length === 0) {
+    throw refuse(`Unsupported URL scheme: ${protocol.slice(0, -1)}. Use http or https, or ws or wss.`)
   }
   if (username !== '' || password !== '') {
     throw refuse('The URL must not contain credentials. Send them as a header.')
   }
+}
+
+/** @throws Problem `invalid_field` for a URL that streams of this kind can't have */
+export function checkKindOfUrl(url: string, kind: StreamKind): void {
+  if (kindsOfUrl(url).includes(kind)) return
+  const schemes = STREAM_KIND[kind].schemes.map((scheme) => scheme.slice(0, -1)).join(' or ')
+  throw new Problem(
+    'invalid_field',
+    `A stream of kind ${kind} needs a URL with the scheme ${schemes}.`,
+    'url',
+  )
 }
 
 function checkBody(method: StreamChange['method'], body: string | undefined): void {

@@ -3,9 +3,10 @@ import { checkpoints, states, streams } from '../../../drizzle/schema.ts'
 import type { Caller } from '../../auth/caller.ts'
 import type { Bus } from '../../bus/bus.ts'
 import { batched } from '../../core/batch.ts'
-import { isPushed } from '../../core/sets/stream-kinds.ts'
+import { isPushed, isSocketUrl, kindsOfUrl } from '../../core/sets/stream-kinds.ts'
 import { isUuid } from '../../core/uuid.ts'
 import { Problem } from '../../errors.ts'
+import type { EgressConnect } from '../../net/egress.ts'
 import { againAfterDeadlock, transact } from '../../storage/errors/sql-state.ts'
 import { LOCKS } from '../../storage/locks.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -23,6 +24,7 @@ import { noStream } from './no-stream.ts'
 import { findKind } from './probe.ts'
 import { changedPush } from './push-settings.ts'
 import {
+  checkKindOfUrl,
   checkPushed,
   type DeadAfter,
   MAX_TAGS,
@@ -66,6 +68,8 @@ export interface StreamsDeps {
   /** Throws a Problem if Weir must not connect to the URL. */
   mayReach?(url: string): Promise<void>
   fetch?: UpstreamFetch
+  /** Opens the sockets of WebSockets. */
+  connect?: EgressConnect
 }
 
 /** A stream after a change. */
@@ -86,6 +90,7 @@ const DEFINING: readonly (keyof StreamChange)[] = [
   'auth',
   'tls',
   'body',
+  'messages',
   'payloadPointer',
   'ignorePaths',
 ]
@@ -177,6 +182,8 @@ export class Streams {
     if (auth?.type === 'oauth2') await mayReach?.(auth.tokenUrl)
     const asked = { url: new URL(url).href, method, headers, body: body ?? null }
     if (kind !== undefined) return { ...registration, kind }
+    const [socketKind] = isSocketUrl(url) ? kindsOfUrl(url) : []
+    if (socketKind !== undefined) return { ...registration, kind: socketKind }
     const means = meansOf({ auth: null, tls: null, ...optionColumns(registration) })
     const found = await findKind(asked, limits, fetch, means)
     if (found.kindReason !== null) explored?.(found.kindReason)
@@ -191,14 +198,14 @@ export class Streams {
     looking: PreviewRequest,
     signal: AbortSignal,
   ): Promise<Preview & { known: { id: string; name: string }[] }> {
-    const { url, method = 'GET', headers = {}, body } = looking
+    const { url, method = 'GET', headers = {}, body, kind, messages = null } = looking
     const asked = { url: new URL(url).href, method, headers, body: body ?? null }
     const known = await this.#deps.db
       .select({ id: streams.id, name: streams.name })
       .from(streams)
       .where(and(eq(streams.url, asked.url), isNull(streams.proxyKey)))
       .limit(KNOWN_TOLD)
-    return { ...(await this.#looks.take(asked, signal)), known }
+    return { ...(await this.#looks.take(asked, signal, { kind, messages })), known }
   }
 
   /** A page of streams, and the cursor of the next: {@link listStreams}. */
@@ -392,12 +399,13 @@ async function carryOut(tx: Database, id: string, change: StreamChange) {
   const [before] = await tx
     .select({
       ...{ url: streams.url, headers: streams.headers, auth: streams.auth, tls: streams.tls },
-      ...{ kind: streams.kind, push: streams.push },
+      ...{ kind: streams.kind, messages: streams.messages, push: streams.push },
     })
     .from(streams)
     .where(eq(streams.id, uuid(id)))
     .for('update')
   if (before === undefined) throw noStream(id)
+  checkKindOfUrl(change.url ?? before.url, change.kind ?? before.kind)
   const { droppedHeaders, ...headers } = changedHeaders(before, change)
   const { cookies, repeatable, auth, tls, ...plain } = change
   const options = optionColumns({ cookies, repeatable, auth, tls }, before, change.url)

@@ -4,6 +4,7 @@ import { CORE } from './core.ts'
 import { INCIDENTS } from './incidents.ts'
 import { INGEST } from './ingest.ts'
 import { KEEPING } from './keeping.ts'
+import { KINDS } from './kinds.ts'
 import { MEASURING } from './measuring.ts'
 import { PAGES } from './pages.ts'
 import { QUEUE } from './queue.ts'
@@ -22,6 +23,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...INCIDENTS,
   ...INGEST,
   ...KEEPING,
+  ...KINDS,
   ...MEASURING,
   ...PAGES,
   ...QUEUE,

@@ -762,8 +762,9 @@ export const STREAMS: readonly Mistake[] = [
     name: 'headers stay when the URL moves',
     guard: 'redaction',
     file: 'src/streams/registry/changed-headers.ts',
-    find: 'const isElsewhere = !hasSameOrigin(url, change.url ?? url)',
-    replace: 'const isElsewhere = new URL(url).hostname !== new URL(change.url ?? url).hostname',
+    find: 'const isElsewhere = !hasSameOrigin(stream.url, change.url ?? stream.url)',
+    replace:
+      'const isElsewhere = new URL(stream.url).hostname !== new URL(change.url ?? stream.url).hostname',
     hurts: 'Whoever may change a URL has the API key sent to another port, or in the clear.',
     tests: ['test/streams/changed-headers.test.ts'],
   },

@@ -39,6 +39,8 @@ interface Received {
   lastEventId: string
   /** Whether the event has an ID of its own: one that differs from the one before. */
   hasOwnId: boolean
+  /** Of its payload, unless that is its data. */
+  bodyBytes: number | undefined
   at: number
   /** What is known of an event that was too large to be kept; it has no data. */
   large?: LargeEvent
@@ -178,18 +180,26 @@ export class EventReader {
     return this.#livedOn
   }
 
-  /** @param hasId whether the event itself carries the last ID */
-  event(name: string, data: string, lastEventId: string, hasId = lastEventId !== ''): void {
+  /**
+   * @param hasId whether the event itself carries the last ID
+   * @param bodyBytes of its payload, unless that is its data
+   */
+  event(
+    name: string,
+    data: string,
+    lastEventId: string,
+    { hasId = lastEventId !== '', bodyBytes }: { hasId?: boolean; bodyBytes?: number | undefined } = {},
+  ): void {
     // After a break, the last ID arrives again together with its event.
     const isUnique = this.#mayRepeat || isCounting(this.#run.evidence) || lastEventId !== this.#lastId
     const hasOwnId = hasId && lastEventId !== '' && isUnique
-    this.#received.push({ name, data, lastEventId, hasOwnId, at: this.#deps.now() })
+    this.#received.push({ name, data, lastEventId, hasOwnId, bodyBytes, at: this.#deps.now() })
     if (hasOwnId) this.#countIds(lastEventId)
   }
 
   /** An event that was too large to be kept. */
   large(large: LargeEvent & { event: string }, lastEventId: string, hasId: boolean): void {
-    this.event(large.event, '', lastEventId, hasId)
+    this.event(large.event, '', lastEventId, { hasId })
     const received = this.#received.at(-1)
     if (received !== undefined) received.large = large
   }
@@ -388,7 +398,7 @@ export class EventReader {
   #read(event: Received): Later<Told | UpstreamError> {
     const { name, data, at } = event
     if (event.large !== undefined) return this.#readTooLarge(name, event.large, at)
-    const base = { at, wireBytes: 0, bodyBytes: Buffer.byteLength(data) }
+    const base = { at, wireBytes: 0, bodyBytes: event.bodyBytes ?? Buffer.byteLength(data) }
     const isSnapshot = SNAPSHOT_EVENTS.has(name)
     const isPatch = looksLikePatch(data)
     if ((isSnapshot || isPatch) && (data.length > LARGE_CHARS || isLargeText(this.#run.followed))) {

@@ -1,10 +1,10 @@
+import type { EventSourceMessage } from 'eventsource-parser'
 import { BACKOFF_BASE_MS, backoffCeilingMs, backoffMs } from '../../../core/judging/backoff.ts'
 import { type ConnectionEnd, NO_CONNECTIONS } from '../../../core/sets/connection-ends.ts'
-import { isReadableAs, STREAM_KIND, type StreamKind } from '../../../core/sets/stream-kinds.ts'
+import type { StreamKind } from '../../../core/sets/stream-kinds.ts'
 import { HOUR_MS } from '../../../core/time.ts'
 import { directFetch } from '../../../net/direct.ts'
-import { codingsOf, decompressing } from '../../content/codings.ts'
-import type { SseConfig, SseParser } from '../../content/sse-parser.ts'
+import type { SseConfig } from '../../content/sse-parser.ts'
 import { ConnectionEnds } from '../../recording/connection-ends.ts'
 import type { Exchange } from '../../recording/entry.ts'
 import { keepCookies, meansOfRun } from '../../requests/means.ts'
@@ -18,12 +18,11 @@ import {
   restOfWait,
   untilDead,
 } from '../follow.ts'
-import type { Run, RunLog } from '../run.ts'
+import type { Run, RunLog, Stream } from '../run.ts'
 import {
-  askUpstream,
   failedAnswer,
+  type Limits,
   type Means,
-  statusError,
   type UpstreamAnswer,
   UpstreamError,
   type UpstreamFetch,
@@ -43,22 +42,71 @@ const MAX_ID_CHARS = 10_000
 /** Maximum length of an event name, in characters; the rest is cut off. */
 const MAX_NAME_CHARS = 200
 
-/** The format of a connection's data: the kind determines the accepted content types, the parser reads the data. */
+/** How connections of a kind are opened and read. */
 export interface Format {
   kind: StreamKind
-  /** How text ends that doesn't end within an event. */
-  endOfEvent: RegExp
-  parser(config: SseConfig): Parser
-  /** How a request asks for everything after an event; undefined if it can't. */
-  resuming(lastEventId: string): Resuming | undefined
+  /** @param on called with what is received */
+  wire(stream: Stream, on: Handlers): Wire
 }
 
-export interface Resuming {
-  headers: Record<string, string>
+export type Handlers = Omit<SseConfig, 'onEvent'> & { onEvent(event: ReceivedEvent): void }
+
+/** An event; its payload may be larger or smaller than the text that stands for it. */
+export type ReceivedEvent = EventSourceMessage & { bodyBytes?: number }
+
+/** Opens connections, one after the other. */
+export interface Wire {
+  /**
+   * Sends the request of the next connection: for everything after the last event, if it can.
+   * @throws UpstreamError, or the signal's reason
+   */
+  ask(asked: Asked): Promise<Answered>
+  /** Why an answer can't be followed; undefined if it can. */
+  refusal(answer: UpstreamAnswer, nowMs: number): UpstreamError | undefined
+  /** What the connection sends that an answer has opened. */
+  source(answer: UpstreamAnswer): Source
 }
 
-/** As for server-sent events; a format without event names or IDs reports none. */
-export type Parser = SseParser
+export interface Asked extends Pick<FollowDeps, 'connect'> {
+  limits: Limits
+  request: UpstreamRequest
+  /** Empty if there is none. */
+  lastEventId: string
+  fetch: UpstreamFetch | undefined
+  means: Means
+  signal: AbortSignal
+}
+
+export interface Answered {
+  answer: UpstreamAnswer
+  /** Whether everything after the last event was asked for. */
+  isResumed: boolean
+}
+
+/** What an open connection sends. */
+export interface Source {
+  /**
+   * @returns undefined at its end
+   * @throws UpstreamError for a fault of the upstream; any other error: the connection broke
+   */
+  read(): Promise<Piece | undefined>
+  /** Closes the connection; reading ends. */
+  close(): void
+  /** Reports an event that broke off, if it was large; omitted if there is no such event. */
+  finish?(): void
+  /** How the upstream ended it, as the beginning of a sentence. */
+  readonly farewell: string
+}
+
+export interface Piece {
+  wireBytes: number
+  /** After decompression, without framing that isn't part of it. */
+  bodyBytes: number
+  /** Passes its events on. */
+  deliver(): void
+  /** Whether it doesn't end within an event. */
+  isWhole: boolean
+}
 
 /**
  * Keeps a stream connected until the signal aborts: connects with the last event ID, reads, and reconnects, with
@@ -88,8 +136,7 @@ class Connection {
   readonly #signal: AbortSignal
   readonly #deps: FollowDeps
   readonly #reader: EventReader
-  readonly #parser: Parser
-  readonly #format: Format
+  readonly #wire: Wire
   readonly #asked: UpstreamRequest
   readonly #means: Means
   readonly #ends: ConnectionEnds
@@ -116,9 +163,10 @@ class Connection {
   #isResumed = false
   /** The event being read was too large to be read to its end. */
   #isEndless = false
+  /** How the upstream ended the connection. */
+  #farewell = ''
 
   constructor(format: Format, run: Run, log: RunLog, signal: AbortSignal, deps: FollowDeps) {
-    this.#format = format
     this.#run = run
     this.#log = log
     this.#signal = signal
@@ -130,14 +178,14 @@ class Connection {
     this.#ends = new ConnectionEnds({ log, now: deps.now, takeUncharged })
     this.#lastEventId = run.checkpoint.lastEventId ?? ''
     this.#brief = run.evidence.failures
-    this.#parser = format.parser({
+    this.#wire = format.wire(run.stream, {
       maxChars: deps.limits.maxBodyBytes,
       onId: (id) => {
         if (id.length <= MAX_ID_CHARS) this.#lastEventId = id
       },
-      onEvent: ({ id = '', event = 'message', data }) => {
+      onEvent: ({ id = '', event = 'message', data, bodyBytes }) => {
         const hasId = id !== '' && id.length <= MAX_ID_CHARS
-        this.#reader.event(nameOf(event), data, this.#lastEventId, hasId)
+        this.#reader.event(nameOf(event), data, this.#lastEventId, { hasId, bodyBytes })
         if (++this.#eventsOfConnection === 1) recover(run, log, deps.now())
       },
       onRetry: (ms) => {
@@ -158,7 +206,7 @@ class Connection {
   /** Opens a connection and reads it to its end. @returns how long to wait before the next one, in milliseconds */
   async connection(): Promise<number> {
     try {
-      await this.#read(await this.#open())
+      await this.#read(this.#wire.source(await this.#open()))
       return this.#signal.aborted ? 0 : this.#lost()
     } catch (error) {
       if (this.#signal.aborted) return 0
@@ -179,9 +227,7 @@ class Connection {
     const isAsked = this.#isRetrySet && this.#reader.hasReceived && !this.#isBroken
     const isUsed = this.#eventsOfConnection > 0 || this.#reader.livedOn || this.#wasSilent
     if (!isUsed && !isAsked) {
-      throw this.#about(
-        new UpstreamError('ended_early', 'The upstream closed the stream before it sent an event.'),
-      )
+      throw this.#about(new UpstreamError('ended_early', `${this.#farewell} before it sent an event.`))
     }
     // An ID without an event counts, too; the next entry stores it.
     if (this.#lastEventId !== (checkpoint.lastEventId ?? '')) {
@@ -238,7 +284,7 @@ class Connection {
     return this.#exchange ? withExchange(error, this.#exchange) : error
   }
 
-  async #open(): Promise<Response> {
+  async #open(): Promise<UpstreamAnswer> {
     const [run, deps] = [this.#run, this.#deps]
     const askedAt = deps.now()
     const answer = await this.#ask()
@@ -264,7 +310,7 @@ class Connection {
     if (run.evidence.failures === 0 || run.evidence.lastError?.code !== 'stalled') this.#log.stands('up', at)
     this.#log.turned()
     this.#reader.connected(missing)
-    return answer.response
+    return answer
   }
 
   /** The break before this connection; undefined if nothing can be missing. */
@@ -283,7 +329,7 @@ class Connection {
 
   /** Connects once the host has a free slot. */
   async #ask(): Promise<UpstreamAnswer> {
-    const { hosts, limits, now } = this.#deps
+    const { hosts, limits, now, connect } = this.#deps
     // The URL of Weir's own proxy wasn't chosen by a user, so it needs no egress check; a redirect from it would.
     const fetch = this.#run.stream.via === null ? this.#deps.fetch : ownFetch
     const leave = await hosts.enter(this.#asked.url, this.#signal, (until) => {
@@ -292,10 +338,11 @@ class Connection {
     })
     this.#count('attempts')
     try {
-      const answer = await askUpstream(
-        ...([this.#asked, this.#headers(), limits, this.#signal, fetch, this.#means] as const),
-      )
-      const error = statusError(answer, now()) ?? formatError(answer.response, this.#format)
+      const [signal, lastEventId, means] = [this.#signal, this.#lastEventId, this.#means]
+      const asked = { request: this.#asked, lastEventId, limits, signal, fetch, connect, means }
+      const { answer, isResumed } = await this.#wire.ask(asked)
+      this.#isResumed = isResumed
+      const error = this.#wire.refusal(answer, now())
       if (error === undefined) return answer
       const bounds = { ...ENDLESS_BODY, maxPlainBytes: limits.maxBodyBytes }
       throw await failedAnswer(error, answer, bounds, this.#signal)
@@ -305,63 +352,38 @@ class Connection {
     }
   }
 
-  #headers(): Record<string, string> {
-    const resuming = this.#lastEventId ? this.#format.resuming(this.#lastEventId) : undefined
-    this.#isResumed = resuming !== undefined
-    const { mediaTypes, otherTypes } = STREAM_KIND[this.#format.kind]
-    return {
-      Accept: [...mediaTypes, ...otherTypes.map((type) => `${type};q=0.5`)].join(', '),
-      // Uncompressed, because compressing servers tend to hold back events until a block is full.
-      'Accept-Encoding': 'identity',
-      'Cache-Control': 'no-store',
-      ...resuming?.headers,
-    }
-  }
-
   /**
    * Reads a connection's events until it ends.
    * @throws UpstreamError for invalid data, and when it falls silent again
    */
-  async #read(response: Response): Promise<void> {
-    const body = response.body as Bytes
-    // Some servers compress whether they are asked to or not.
-    const codings = codingsOf(response.headers)
-    const packed = codings.length > 0 ? new Counting(body) : undefined
-    const reader = (packed === undefined ? body : decompressing(packed.body, codings)).getReader()
-    const stop = () => void reader.cancel().catch(() => {})
+  async #read(source: Source): Promise<void> {
+    const stop = () => source.close()
     const silence = this.#watch(stop)
     this.#signal.addEventListener('abort', stop)
-    this.#parser.reset()
-    // The parser skips the byte order mark; skipping it here, too, would skip a second one.
-    const decoder = new TextDecoder(undefined, { ignoreBOM: true })
     try {
       for (;;) {
         // A connection that broke after an event isn't a failure either; what matters is the data that it delivered.
-        const chunk = await reader.read().catch((error: Error) => {
-          if (packed !== undefined && !this.#reader.hasReceived && isCodingError(error))
-            throw this.#badCoding(codings)
-          return undefined
-        })
-        this.#isBroken = chunk === undefined
-        if (chunk === undefined || chunk.done) break
-        const wireBytes = packed?.take() ?? chunk.value.byteLength
-        this.#bytesOfConnection += wireBytes
-        this.#reader.chunk(wireBytes, chunk.value.byteLength)
-        const text = decoder.decode(chunk.value, { stream: true })
-        this.#parser.feed(text)
+        const piece = await source.read().catch(brokenBy)
+        this.#isBroken = piece === BROKEN
+        if (piece === BROKEN || piece === undefined) break
+        this.#bytesOfConnection += piece.wireBytes
+        this.#reader.chunk(piece.wireBytes, piece.bodyBytes)
+        piece.deliver()
         await this.#endOfChunk()
-        if (this.#format.endOfEvent.test(text)) this.#reader.heard()
+        if (piece.isWhole) this.#reader.heard()
       }
-      // A large event that broke off is one, too.
       if (!this.#signal.aborted) {
-        this.#parser.reset()
+        source.finish?.()
         await this.#endOfChunk()
       }
+    } catch (error) {
+      throw error instanceof UpstreamError ? this.#about(error) : error
     } finally {
       silence.stop()
       this.#signal.removeEventListener('abort', stop)
       stop()
     }
+    this.#farewell = source.farewell
     this.#wasSilent = silence.silences === 1
     if (silence.silences > 1) {
       const seconds = Math.round((this.#run.evidence.silenceMs ?? 0) / 1000)
@@ -385,10 +407,6 @@ class Connection {
     throw this.#about(
       new UpstreamError('ended_early', 'The connection ended within an event that is too large.'),
     )
-  }
-
-  #badCoding(codings: readonly string[]): UpstreamError {
-    return this.#about(new UpstreamError('bad_encoding', `The stream isn't valid ${codings.join(', ')}.`))
   }
 
   /** Ends a connection without data for too long. */
@@ -447,42 +465,9 @@ interface Silence {
 
 const ownFetch: UpstreamFetch = (url, init) => directFetch(url, { ...init, redirect: 'error' })
 
-type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>
+const BROKEN = Symbol('broken')
 
-/** A stream that counts the bytes passing through. */
-class Counting {
-  readonly body: Bytes
-  #bytes = 0
-
-  constructor(body: Bytes) {
-    this.body = body.pipeThrough(
-      new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-        transform: (chunk, controller) => {
-          this.#bytes += chunk.byteLength
-          controller.enqueue(chunk)
-        },
-      }),
-    )
-  }
-
-  /** Bytes that passed through since the last call. */
-  take(): number {
-    const bytes = this.#bytes
-    this.#bytes = 0
-    return bytes
-  }
-}
-
-/** Why a response can't be read as this format; undefined if it can. */
-function formatError({ headers }: Response, { kind }: Format): UpstreamError | undefined {
-  const type = headers.get('content-type') ?? ''
-  if (isReadableAs(kind, type)) return undefined
-  const said = type === '' ? 'no content type' : type.slice(0, 100)
-  const message = `The upstream returned ${said}, not ${STREAM_KIND[kind].mediaTypes.join(' or ')}.`
-  return new UpstreamError('bad_content_type', message)
-}
-
-/** Whether a body broke because it isn't what its coding says, rather than because its connection did. */
-function isCodingError({ name, code }: Error & { code?: unknown }): boolean {
-  return name === 'TypeError' || /^(Z_|ERR_.*(BROTLI|ZSTD|TRAILING))/i.test(String(code ?? ''))
+function brokenBy(error: unknown): typeof BROKEN {
+  if (error instanceof UpstreamError) throw error
+  return BROKEN
 }

@@ -1,5 +1,5 @@
 import type { LargeEvent, SseConfig } from '../../content/sse-parser.ts'
-import type { Parser } from './follow-connection.ts'
+import type { Parser } from './http-wire.ts'
 
 const BYTE_ORDER_MARK = '\uFEFF'
 /** What a record of a JSON text sequence begins with. @see https://www.rfc-editor.org/rfc/rfc7464#section-2.2 */
