@@ -86,6 +86,11 @@ const Certificate = Type.Object({
   seenAt: Instant,
 })
 
+const Hop = Type.Object({
+  status: Count,
+  to: Type.String({ description: 'What could be a key is hidden' }),
+})
+
 const Connections = Type.Object(
   {
     attempts: Count,
@@ -123,6 +128,7 @@ const Evidence = named(
     failingSince: nullable(Instant),
     degradedSince: nullable(Instant, 'First failure of the time in which it is degraded'),
     nextRetryAt: nullable(Instant),
+    redirects: Type.Array(Hop, { description: 'Redirects before the last answer' }),
     resumes: nullable(Resumes),
     certificate: nullable(Certificate, "The TLS certificate of the URL's host"),
     lastError: nullable(
@@ -208,7 +214,12 @@ const request = Type.Object({
   bytes: Type.Optional(Type.Integer({ minimum: 0, description: 'Sent, including requests after redirects' })),
   count: Type.Optional(Type.Integer({ minimum: 2, description: 'Requests sent, if more than one' })),
 })
-const redirects = Type.Object({ count: Count, headBytes: Bytes, bodyBytes: Bytes })
+const redirects = Type.Object({
+  count: Count,
+  headBytes: Bytes,
+  bodyBytes: Bytes,
+  hops: Type.Optional(Type.Array(Hop)),
+})
 const response = Type.Object({
   status: Count,
   headers: Headers,

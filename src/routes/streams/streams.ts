@@ -346,6 +346,7 @@ function evidenceJson(evidence: Evidence) {
     failingSince: iso(evidence.failingSince),
     degradedSince: iso(evidence.degradedSince),
     nextRetryAt: iso(evidence.nextRetryAt),
+    redirects: [...(evidence.redirects ?? [])],
     resumes: evidence.resumes ? resumesOf(evidence.resumes) : null,
     certificate: certificate
       ? { ...certificate, expiresAt: iso(certificate.expiresAt), seenAt: iso(certificate.seenAt) }

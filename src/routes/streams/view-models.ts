@@ -82,6 +82,7 @@ export function statusView({
     evidence: {
       lastByteAt: date(evidence.lastByteAt),
       lastHeartbeatAt: date(evidence.lastHeartbeatAt),
+      redirects: evidence.redirects ?? [],
       connections: evidence.connections && connectionsText(evidence.connections),
       lastEnd: evidence.ended && endedView(evidence.ended),
       lastEventAt: date(evidence.lastEventAt),
@@ -192,6 +193,7 @@ export function entryDetail(entry: Entry): EntryDetail {
     ...entryRow(entry),
     request: entry.exchange?.request,
     response: entry.exchange?.response,
+    redirects: entry.exchange?.redirects,
     hash: entry.hash,
     eventId: entry.eventId,
     data: shown.text,

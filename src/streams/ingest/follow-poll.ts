@@ -16,6 +16,7 @@ import {
   type FollowDeps,
   fail,
   noteCertificate,
+  noteRedirects,
   passCheck,
   recordGap,
   recover,
@@ -255,6 +256,7 @@ async function fetchBody(
     const answer = await askUpstream(stream, conditional(checkpoint), deps.limits, signal, deps.fetch)
     evidence.lastByteAt = deps.now()
     noteCertificate(run, deps)
+    noteRedirects(run, answer.exchange)
     await expectDocument(answer, deps, signal)
     return { answer, ...(await readBody(answer, deps.limits, signal)) }
   } catch (error) {

@@ -186,7 +186,8 @@ function contentOf({ response, hide }: UpstreamAnswer, { body, wireBytes, end, .
   const isWhole = end === 'whole'
   const shared = { wireBytes, bodyBytes: body.byteLength, isWhole, comments: read.comments }
   const events = read.events.map((event) => ({ ...event, data: hide(event.data).slice(0, EVENT_CHARS) }))
-  if (streamKindOf(response) === 'sse')
+  // Whatever it calls itself: an answer that refuses the request says why.
+  if (response.ok && streamKindOf(response) === 'sse')
     return { ...shared, shape: 'events' as const, events, isInvalid: false }
   const { shape, text, document } = documentIn(response, body, isWhole)
   const isJson = shape === 'json'
