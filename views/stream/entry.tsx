@@ -4,6 +4,7 @@ import { bytes } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { Operations, type PatchOperationView } from '../layout/operations.tsx'
 import { type EntryRow, kindText } from './log.tsx'
+import { Redirects } from './redirects.tsx'
 
 export interface EntryDetail extends EntryRow, Partial<Exchange>, Pick<Entry, 'hash' | 'eventId'> {
   /** Its data as text, truncated. */
@@ -61,6 +62,14 @@ export function EntryDetails(entry: EntryDetail) {
         <>
           <h3>Request</h3>
           <pre>{`${entry.request.method} ${entry.request.url}\n${headerLines(entry.request.headers)}`}</pre>
+        </>
+      )}
+      {entry.redirects?.hops && (
+        <>
+          <h3>Redirects</h3>
+          <p>
+            <Redirects hops={entry.redirects.hops} />
+          </p>
         </>
       )}
       {entry.response && (

@@ -1,5 +1,5 @@
 import { failureText } from '../../src/core/judging/failure.ts'
-import { type Evidence, span } from '../../src/core/judging/status.ts'
+import { type Evidence, type Hop, span } from '../../src/core/judging/status.ts'
 import type { StreamRank, Sums } from '../../src/core/measures.ts'
 import { PLAIN_FIELDS, type PlainName, type PlainValues } from '../../src/core/sets/stream-fields.ts'
 import { STREAM_KIND } from '../../src/core/sets/stream-kinds.ts'
@@ -20,6 +20,7 @@ import { StreamIncidents, type StreamIncidentsData } from './incidents.tsx'
 import { IntervalFacts, type IntervalView } from './interval.tsx'
 import { type LogData, LogPanel } from './log.tsx'
 import { type NotifyData, NotifyPanel } from './notify.tsx'
+import { Redirects } from './redirects.tsx'
 import { SavingsPanel, type SavingsView } from './savings.tsx'
 import { StartStop } from './start-stop.tsx'
 import { type TimelineData, TimelinePanel } from './timeline.tsx'
@@ -42,6 +43,8 @@ export interface EvidenceView extends Pick<Evidence, 'failures'> {
   lastByteAt: Date | undefined
   lastHeartbeatAt: Date | undefined
   lastEventAt: Date | undefined
+  /** Before the last answer. */
+  redirects: readonly Hop[]
   /** Attempts to connect, and what became of them, in words; left out if none is counted, or if it is polled. */
   connections: string | undefined
   /** How the last connection ended that didn't fail, in words. */
@@ -227,6 +230,11 @@ function Facts({ stream, status, statusSince, perMinute, entries, evidence, run 
       ) : (
         <Fact name="Last heartbeat">
           <Ago at={evidence.lastHeartbeatAt} />
+        </Fact>
+      )}
+      {evidence.redirects.length > 0 && (
+        <Fact name="Redirects">
+          <Redirects hops={evidence.redirects} />
         </Fact>
       )}
       {evidence.connections && <Fact name="Connections">{evidence.connections}</Fact>}

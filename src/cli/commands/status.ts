@@ -67,6 +67,7 @@ async function tellOne(
     ['last heartbeat', ago(evidence.lastHeartbeatAt)],
     ['last event', ago(evidence.lastEventAt)],
     ['last poll', ago(evidence.lastPollAt)],
+    ['redirects', redirectsIn(evidence.redirects)],
     ['connections', evidence.connections ? connectionsText(evidence.connections) : undefined],
     ['resumes', resumesIn(stream.kind, isDeclared, evidence.resumes)],
     ['certificate', certificate ? `expires ${expiryText(Date.parse(certificate.expiresAt), at)}` : undefined],
@@ -90,6 +91,11 @@ async function tellOne(
     ['id', stream.id],
   ]
   await sayFacts(io, facts, '  ')
+}
+
+function redirectsIn(hops: Found['evidence']['redirects']): string | undefined {
+  const last = hops.at(-1)
+  return last && `${hops.map(({ status }) => status).join(', ')} → ${last.to}`
 }
 
 function resumesIn(kind: StreamKind, isDeclared: boolean, counts: Found['evidence']['resumes']) {

@@ -37,6 +37,12 @@ export interface Freshness {
   isOutdated?: true
 }
 
+/** A redirect: its status, and where it leads, without what could be a key. */
+export interface Hop {
+  status: number
+  to: string
+}
+
 /** What a run has observed: the facts that a status is based on. Times are milliseconds since the epoch. */
 export interface Evidence extends Numbering {
   phase: Phase
@@ -63,6 +69,8 @@ export interface Evidence extends Numbering {
   failures: number
   /** First of those failures. */
   failingSince?: number
+  /** Redirects before the last answer; omitted if there were none. */
+  redirects?: readonly Hop[]
   /** First success after the last failures. */
   recoveredAt?: number
   /** Outcomes of the last checks. */

@@ -157,6 +157,11 @@ const Certificate = Type.Object({
   seenAt: Instant,
 })
 
+const Hop = Type.Object({
+  status: Count,
+  to: Type.String({ description: 'What could be a key is hidden' }),
+})
+
 const Connections = Type.Object(
   {
     attempts: Count,
@@ -198,6 +203,7 @@ const Evidence = named(
       Type.Object({ left: Count, perDay: Count, resetsAt: Instant }),
       'While it fails: retries before the next scheduled poll that are left today for its host, in the process that runs it',
     ),
+    redirects: Type.Array(Hop, { description: 'Redirects before the last answer' }),
     resumes: nullable(Resumes),
     certificate: nullable(Certificate, "The TLS certificate of the URL's host"),
     lastError: nullable(
@@ -287,7 +293,12 @@ const request = Type.Object({
   bytes: Type.Optional(Type.Integer({ minimum: 0, description: 'Sent, including requests after redirects' })),
   count: Type.Optional(Type.Integer({ minimum: 2, description: 'Requests sent, if more than one' })),
 })
-const redirects = Type.Object({ count: Count, headBytes: Bytes, bodyBytes: Bytes })
+const redirects = Type.Object({
+  count: Count,
+  headBytes: Bytes,
+  bodyBytes: Bytes,
+  hops: Type.Optional(Type.Array(Hop)),
+})
 const response = Type.Object({
   status: Count,
   headers: Headers,

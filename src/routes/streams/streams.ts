@@ -368,6 +368,7 @@ function evidenceJson(evidence: Evidence) {
     degradedSince: iso(evidence.degradedSince),
     nextRetryAt: iso(evidence.nextRetryAt),
     retries: retriesJson(evidence),
+    redirects: [...(evidence.redirects ?? [])],
     resumes: evidence.resumes ? resumesOf(evidence.resumes) : null,
     certificate: certificate
       ? { ...certificate, expiresAt: iso(certificate.expiresAt), seenAt: iso(certificate.seenAt) }

@@ -87,6 +87,7 @@ export function statusView({
     evidence: {
       lastByteAt: date(evidence.lastByteAt),
       lastHeartbeatAt: date(evidence.lastHeartbeatAt),
+      redirects: evidence.redirects ?? [],
       connections: evidence.connections && connectionsText(evidence.connections),
       lastEnd: evidence.ended && endedView(evidence.ended),
       lastEventAt: date(evidence.lastEventAt),
@@ -215,6 +216,7 @@ export function entryDetail(entry: Entry): EntryDetail {
     request: entry.exchange?.request,
     response: entry.exchange?.response,
     content: entry.exchange?.content,
+    redirects: entry.exchange?.redirects,
     hash: entry.hash,
     eventId: entry.eventId,
     data: shown.text,

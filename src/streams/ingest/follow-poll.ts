@@ -19,6 +19,7 @@ import {
   type FollowDeps,
   fail,
   noteCertificate,
+  noteRedirects,
   passCheck,
   recordGap,
   recover,
@@ -299,6 +300,7 @@ async function fetchBody(
     upstream.headMs = answer.headMs
     evidence.lastByteAt = deps.now()
     noteCertificate(run, deps)
+    noteRedirects(run, answer.exchange)
     await expectDocument(answer, deps, signal)
     return { answer, ...(await readBody(answer, deps.limits, signal)) }
   } catch (error) {

@@ -63,6 +63,11 @@ export function noteCertificate({ stream, evidence }: Run, { certificateOf }: Fo
   if (certificate !== undefined) evidence.certificate = certificate
 }
 
+/** Notes the redirects before an answer. */
+export function noteRedirects({ evidence }: Run, exchange: Exchange | undefined): void {
+  evidence.redirects = exchange?.redirects?.hops
+}
+
 /**
  * Records a failed attempt: an `error` entry, and the evidence that the next one is due later.
  * @param checks scheduled checks that it decided
@@ -84,6 +89,7 @@ export function fail(
   evidence.lastError = { ...saidBy(error), at }
   evidence.phase = 'waiting'
   evidence.phaseSince = at
+  if (error.exchange?.redirects !== undefined) noteRedirects(run, error.exchange)
   const data = JSON.stringify({
     code: error.code,
     message: error.message,

@@ -1,6 +1,7 @@
 import { HIDDEN } from '../../core/hidden.ts'
 import { retryAfterMs } from '../../core/judging/backoff.ts'
-import { span } from '../../core/judging/status.ts'
+import { type Hop, span } from '../../core/judging/status.ts'
+import { publicUrl } from '../../core/public-url.ts'
 import { mediaTypeIn } from '../../core/sets/media-types.ts'
 import type { ClientTls } from '../../core/sets/request-options.ts'
 import { kindOfType } from '../../core/sets/stream-kinds.ts'
@@ -17,9 +18,9 @@ import { type Attempt, withSecondAttempt } from '../requests/second-attempt.ts'
 import type { AskToken } from '../requests/tokens.ts'
 import {
   decompressedPart,
+  ENDLESS_BODY,
   type KeptBody,
   keptBody,
-  letGo,
   type RawBody,
   type ReadBounds,
   type ReadEnd,
@@ -133,6 +134,8 @@ const MAX_LOGGED_HEADERS = 40
 const MAX_LOGGED_HEADER_CHARS = 500
 /** Maximum redirects for one request. Browsers follow 20; no API needs more than a few. */
 const MAX_REDIRECTS = 10
+/** Longest URL of a redirect in the log, in characters. */
+const MAX_HOP_CHARS = 300
 /** What is read of a redirect's body, to count it; one that is longer, or takes longer, is cancelled. */
 const REDIRECT_BODY: ReadBounds = { maxBytes: 65_536, timeoutMs: 1_000 }
 /** Errors of a connection that was never established: no request was sent. */
@@ -156,7 +159,7 @@ export async function askUpstream(
   const traffic: Traffic = {
     requests: 0,
     requestBytes: 0,
-    redirects: { count: 0, headBytes: 0, bodyBytes: 0 },
+    redirects: { count: 0, headBytes: 0, bodyBytes: 0, hops: [] },
     headMs: 0,
   }
   const exchange = (): Exchange => ({
@@ -201,7 +204,7 @@ export async function askUpstream(
 interface Traffic {
   requests: number
   requestBytes: number
-  redirects: NonNullable<Exchange['redirects']>
+  redirects: NonNullable<Exchange['redirects']> & { hops: Hop[] }
   /** How long the last head took. */
   headMs: number
 }
@@ -225,6 +228,7 @@ async function followRedirects(
   let { authorizer, tls } = means
   let isRefused = false
   const ask: AskToken = (tokenUrl, init) => sendOnce(tokenUrl, { ...init, keepalive: false }, fetch, traffic)
+  const hide = hideValues(asked.headers)
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     const authorization = await authorizer?.header({ method, url, signal, ask })
     const sent = asSent({ ...withoutSaid(headers, authorization), ...(authorization && { authorization }) })
@@ -249,6 +253,7 @@ async function followRedirects(
     traffic.redirects.count++
     await countUnused(response, signal, traffic)
     const next = redirectTarget(location, url)
+    traffic.redirects.hops.push({ status: response.status, to: shownTarget(next, hide) })
     if (next.origin !== new URL(url).origin) [headers, authorizer, tls] = [{}, undefined, undefined]
     if (response.status === 303 || (response.status < 303 && method === 'POST'))
       [method, body] = ['GET', null]
@@ -344,6 +349,11 @@ async function countUnused(response: Response, signal: AbortSignal, { redirects 
   redirects.bodyBytes += raw.byteLength
 }
 
+/** Where a redirect leads, for the log: without what could be a key, as the API may have made one for this request. */
+function shownTarget({ href }: URL, hide: Hide): string {
+  return hide(publicUrl(href).url).slice(0, MAX_HOP_CHARS)
+}
+
 function redirectTarget(location: string, from: string): URL {
   const target = URL.parse(locationIn(location), from)
   if (target?.protocol === 'http:' || target?.protocol === 'https:') return target
@@ -351,14 +361,14 @@ function redirectTarget(location: string, from: string): URL {
 }
 
 /**
- * Checks the status code of a response; releases a response that fails.
- * @throws UpstreamError as {@link statusError}
+ * Checks the status code of a response; of one that fails, reads the beginning of the body, and releases it.
+ * @throws UpstreamError as {@link statusError}, with what was read
  */
 export async function expectOk(answer: UpstreamAnswer, nowMs: number): Promise<void> {
   const error = statusError(answer, nowMs)
   if (error === undefined) return
-  await letGo(answer.response)
-  throw withExchange(error, answer.exchange)
+  const bounds = { ...ENDLESS_BODY, maxPlainBytes: ENDLESS_BODY.maxBytes }
+  throw await failedAnswer(error, answer, bounds, new AbortController().signal)
 }
 
 /** `no_content` for 204, `bad_status` for everything else that isn't 2xx or 304; undefined for these. */

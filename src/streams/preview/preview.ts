@@ -261,7 +261,8 @@ function contentOf({ response, hide }: UpstreamAnswer, { body, wireBytes, end, .
     ...detected,
     ...{ wireBytes, bodyBytes: body.byteLength, isWhole, comments: read.comments },
   }
-  if (!STREAM_KIND[detected.kind].isPolled) {
+  // Whatever it calls itself: an answer that refuses the request says why.
+  if (response.ok && !STREAM_KIND[detected.kind].isPolled) {
     const events = shownEvents({ body, wireBytes, end, ...read }, hide)
     return { ...shared, shape: 'events' as const, events }
   }

@@ -1,5 +1,6 @@
 import type { CheckCounts } from '../../core/judging/scheduled-checks.ts'
 import type { OtherContent } from '../../core/sets/contents.ts'
+import type { Hop } from '../../core/judging/status.ts'
 import { ENTRY_KIND, type EntryKind } from '../../core/sets/entry-kinds.ts'
 
 /** A request that Weir made, as the log shows it, without the values of the owner's headers. */
@@ -27,7 +28,7 @@ export interface Exchange {
   request: LoggedRequest
   response?: LoggedResponse
   /** The redirects before the response, and the bytes of their heads and bodies; omitted if there were none. */
-  redirects?: { count: number; headBytes: number; bodyBytes: number }
+  redirects?: { count: number; headBytes: number; bodyBytes: number; hops?: readonly Hop[] }
   /** The scheduled checks it decided; omitted for one: answered, or not in an error (`poll`). */
   checks?: CheckCounts
   /** Time since the last answered poll, which this one is compared with, in milliseconds. */

@@ -1,3 +1,4 @@
+import { excerptOf, failureText } from '../../core/judging/failure.ts'
 import {
   CLAIMED_TYPES,
   kindOfType,
@@ -67,7 +68,9 @@ export async function findKind(
     return detectKind(response, (await readRaw(response, bounds, signal)).end)
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error
-    const detail = `${error.message} To register it anyway, set its kind to ${STREAM_KINDS.join(' or ')}.`
+    // What the API says is wrong is in its answer, mostly: a missing key, a wrong parameter.
+    const said = failureText({ message: error.message, body: excerptOf(error.body?.text ?? '') })
+    const detail = `${said} To register it anyway, set its kind to ${STREAM_KINDS.join(' or ')}.`
     throw new Problem('unreachable', detail, 'url')
   }
 }

@@ -13,6 +13,7 @@ import {
   type FollowDeps,
   fail,
   noteCertificate,
+  noteRedirects,
   passCheck,
   recover,
   restOfWait,
@@ -292,6 +293,7 @@ class Connection {
     const { exchange, headBytes, redirectBytes } = answer
     const { method, url, headers } = exchange.request
     noteCertificate(run, deps)
+    noteRedirects(run, exchange)
     this.#exchange = { request: { method, url, headers }, response: exchange.response }
     this.#eventsOfConnection = 0
     this.#bytesOfConnection = 0
