@@ -96,6 +96,29 @@ test('a jar is bounded: the oldest cookies leave first, and larger ones aren’t
   expect(await cookies.header(url)).toContain('wide19=')
 })
 
+test.each([
+  ['https://shop.example.co.uk/', 'a=1; Domain=co.uk', ''],
+  ['https://shop.example.co.uk/', 'a=1; Domain=example.co.uk', 'a=1'],
+  ['https://me.github.io/', 'a=1; Domain=github.io', ''],
+  ['https://shop.example.com/', 'a=1; Domain=other.com', ''],
+  ['https://shop.example.com/', '__Host-a=1; Path=/; Secure', '__Host-a=1'],
+  ['https://shop.example.com/', '__Host-a=1; Path=/; Secure; Domain=example.com', ''],
+  ['https://shop.example.com/', '__Secure-a=1', ''],
+  ['http://127.0.0.1/', 'a=1; Domain=0.0.1', ''],
+])('at %s, %p is sent back as %p', async (url, set, sentBack) => {
+  const cookies = new Cookies()
+  await cookies.take(url, [set])
+  expect(await cookies.header(url)).toBe(sentBack)
+})
+
+test('a cookie of a domain is sent to its hosts, one without to its own host only', async () => {
+  const cookies = new Cookies()
+  await cookies.take('https://a.example.com/', ['wide=1; Domain=example.com', 'own=1'])
+  expect(await cookies.header('https://a.example.com/')).toBe('wide=1; own=1')
+  expect(await cookies.header('https://b.example.com/')).toBe('wide=1')
+  expect(await cookies.header('https://example.org/')).toBe('')
+})
+
 test('a stored jar has the same rules as before', async () => {
   const cookies = new Cookies()
   await cookies.take('https://localhost/', ['safe=1; Secure', 'plain=1'])
