@@ -1,4 +1,4 @@
-import { type Cookie, CookieJar, MemoryCookieStore } from 'tough-cookie'
+import type { Cookie, CookieJar, MemoryCookieStore } from 'tough-cookie'
 
 /** Limit of cookies in a jar. Beyond it, the one that was used longest ago is dropped. */
 const MAX_COOKIES = 50
@@ -16,30 +16,32 @@ const RULES = { prefixSecurity: 'silent', allowSecureOnLocal: false } as const
  * @see https://www.rfc-editor.org/rfc/rfc6265
  */
 export class Cookies {
-  #jar: CookieJar
-  #store: MemoryCookieStore
+  /** A jar as {@link serialize} wrote it, until it is needed. */
+  #serialized: string | undefined
+  /** Omitted until there is a cookie: most upstreams set none, and the library is large. */
+  #opened: { jar: CookieJar; store: MemoryCookieStore } | undefined
   #isChanged = false
 
   /** @param serialized a jar as {@link serialize} wrote it; one that can't be read is empty */
   constructor(serialized?: string) {
-    this.#store = new MemoryCookieStore()
-    this.#jar = new CookieJar(this.#store, RULES)
-    if (serialized !== undefined) this.#restore(serialized)
+    this.#serialized = serialized
   }
 
   /** The `Cookie` header of a request; empty if there are no cookies for it. */
-  header(url: string): string {
-    return this.#jar.getCookieStringSync(url)
+  async header(url: string): Promise<string> {
+    if (this.#opened === undefined && this.#serialized === undefined) return ''
+    return (await this.#open()).jar.getCookieStringSync(url)
   }
 
   /**
    * Takes the cookies of a response.
    * @param set its `Set-Cookie` headers
    */
-  take(url: string, set: readonly string[]): void {
+  async take(url: string, set: readonly string[]): Promise<void> {
     const taken = bounded(set)
-    for (const each of taken) this.#jar.setCookieSync(each, url, { ignoreError: true })
     if (taken.length === 0) return
+    const { jar } = await this.#open()
+    for (const each of taken) jar.setCookieSync(each, url, { ignoreError: true })
     this.#bound()
     this.#isChanged = true
   }
@@ -57,16 +59,22 @@ export class Cookies {
   }
 
   serialize(): string {
-    return JSON.stringify(this.#jar.serializeSync())
+    return this.#opened === undefined
+      ? (this.#serialized ?? '')
+      : JSON.stringify(this.#opened.jar.serializeSync())
   }
 
-  #restore(serialized: string): void {
+  async #open(): Promise<{ jar: CookieJar; store: MemoryCookieStore }> {
+    if (this.#opened !== undefined) return this.#opened
+    const { CookieJar, MemoryCookieStore } = await import('tough-cookie')
+    const store = new MemoryCookieStore()
     try {
-      this.#jar = CookieJar.deserializeSync(serialized, this.#store)
+      if (this.#serialized !== undefined) CookieJar.deserializeSync(this.#serialized, store)
     } catch {
-      this.#store = new MemoryCookieStore()
-      this.#jar = new CookieJar(this.#store, RULES)
+      // It is replaced by what the upstream sets next.
     }
+    this.#opened ??= { jar: new CookieJar(store, RULES), store }
+    return this.#opened
   }
 
   #bound(): void {
@@ -75,13 +83,13 @@ export class Cookies {
     for (const [index, cookie] of newestFirst.entries()) {
       chars += charsOf(cookie)
       if (index < MAX_COOKIES && chars <= MAX_JAR_CHARS) continue
-      this.#store.removeCookie(cookie.domain ?? '', cookie.path ?? '', cookie.key, () => {})
+      this.#opened?.store.removeCookie(cookie.domain ?? '', cookie.path ?? '', cookie.key, () => {})
     }
   }
 
   #all(): Cookie[] {
     let all: Cookie[] = []
-    this.#store.getAllCookies((_error, cookies) => {
+    this.#opened?.store.getAllCookies((_error, cookies) => {
       all = cookies ?? []
     })
     return all

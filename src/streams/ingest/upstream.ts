@@ -234,7 +234,7 @@ async function followRedirects(
     const sent = asSent({ ...withoutSaid(headers, authorization), ...(authorization && { authorization }) })
     const init = {
       method,
-      headers: withCookies({ 'User-Agent': USER_AGENT, ...own, ...sent }, cookies.header(url)),
+      headers: withCookies({ 'User-Agent': USER_AGENT, ...own, ...sent }, await cookies.header(url)),
       body: body ?? undefined,
       signal,
       redirect: 'manual' as const,
@@ -242,7 +242,7 @@ async function followRedirects(
       ...(tls && { tls: { cert: tls.certificate, key: tls.key, ca: tls.ca } }),
     }
     const response = await send(url, init, fetch, tls === undefined ? means.kept : undefined, traffic)
-    cookies.take(url, response.headers.getSetCookie())
+    await cookies.take(url, response.headers.getSetCookie())
     if (response.status === 401 && !isRefused && authorizer?.refused(response)) {
       isRefused = true
       await countUnused(response, signal, traffic)

@@ -1,12 +1,4 @@
-import {
-  allowInsecureRequests,
-  ClientSecretBasic,
-  ClientSecretPost,
-  clientCredentialsGrantRequest,
-  customFetch,
-  processClientCredentialsResponse,
-  ResponseBodyError,
-} from 'oauth4webapi'
+import type { ResponseBodyError } from 'oauth4webapi'
 import type { OAuth2Login } from '../../core/sets/request-options.ts'
 import { EgressError } from '../../net/egress.ts'
 import { readRaw } from '../ingest/body.ts'
@@ -96,10 +88,12 @@ export class Tokens {
 
 /** The request ends by its own deadline, because several streams may wait for it. */
 async function askForToken(login: OAuth2Login, ask: AskToken, now: () => number): Promise<Token> {
+  const oauth = await import('oauth4webapi')
   const { tokenUrl, clientId, clientSecret, scope, audience, credentialsIn } = login
   const server = { issuer: new URL(tokenUrl).origin, token_endpoint: tokenUrl }
   const client = { client_id: clientId }
-  const proof = credentialsIn === 'body' ? ClientSecretPost(clientSecret) : ClientSecretBasic(clientSecret)
+  const proof =
+    credentialsIn === 'body' ? oauth.ClientSecretPost(clientSecret) : oauth.ClientSecretBasic(clientSecret)
   const parameters = { ...(scope !== undefined && { scope }), ...(audience !== undefined && { audience }) }
   const signal = AbortSignal.timeout(TIMEOUT_MS)
   const send = async (
@@ -112,10 +106,10 @@ async function askForToken(login: OAuth2Login, ask: AskToken, now: () => number)
       signal,
     )
   }
-  const options = { [customFetch]: send, [allowInsecureRequests]: true }
+  const options = { [oauth.customFetch]: send, [oauth.allowInsecureRequests]: true }
   try {
-    const response = await clientCredentialsGrantRequest(server, client, proof, parameters, options)
-    const { access_token: value, expires_in: seconds } = await processClientCredentialsResponse(
+    const response = await oauth.clientCredentialsGrantRequest(server, client, proof, parameters, options)
+    const { access_token: value, expires_in: seconds } = await oauth.processClientCredentialsResponse(
       server,
       client,
       response,
@@ -140,7 +134,7 @@ function authFailed(error: unknown, tokenUrl: string): UpstreamError {
   if (error instanceof UpstreamError || error instanceof EgressError) throw error
   const { host } = new URL(tokenUrl)
   const { status, error: reason, code, name } = error as ResponseBodyError & { code?: string }
-  if (error instanceof ResponseBodyError) {
+  if (name === 'ResponseBodyError') {
     const said = /^[\w.-]{1,40}$/.test(reason) ? ` ${reason}` : ''
     return new UpstreamError('auth_failed', `The token endpoint at ${host} returned ${status}${said}.`)
   }

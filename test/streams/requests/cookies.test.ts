@@ -82,23 +82,54 @@ test('a jar that is kept serves later requests, and survives being stored', asyn
   expect(await sent(`${here.url}/echo`, {}, new Cookies(cookies.serialize()))).toBe('id=7; forever=1')
 })
 
-test('a jar is bounded: the oldest cookies leave first, and larger ones aren’t taken', () => {
+test('a jar is bounded: the oldest cookies leave first, and larger ones aren’t taken', async () => {
   const cookies = new Cookies()
   const url = 'http://a.test/'
-  cookies.take(url, [`large=${'x'.repeat(4_096)}`])
-  for (let index = 0; index < 60; index++) cookies.take(url, [`n${index}=1`])
-  const names = cookies.header(url).split('; ')
+  await cookies.take(url, [`large=${'x'.repeat(4_096)}`])
+  for (let index = 0; index < 60; index++) await cookies.take(url, [`n${index}=1`])
+  const names = (await cookies.header(url)).split('; ')
   expect(names).toHaveLength(50)
   expect(names).not.toContain('n0=1')
   expect(names).toContain('n59=1')
-  for (let index = 0; index < 20; index++) cookies.take(url, [`wide${index}=${'x'.repeat(3_000)}`])
+  for (let index = 0; index < 20; index++) await cookies.take(url, [`wide${index}=${'x'.repeat(3_000)}`])
   expect(cookies.serialize().length).toBeLessThan(40_000)
-  expect(cookies.header(url)).toContain('wide19=')
+  expect(await cookies.header(url)).toContain('wide19=')
 })
 
-test('a stored jar that can’t be read is an empty one', () => {
-  expect(new Cookies('{"cookies":').header('http://a.test/')).toBe('')
-  expect(new Cookies('null').header('http://a.test/')).toBe('')
+test.each([
+  ['https://shop.example.co.uk/', 'a=1; Domain=co.uk', ''],
+  ['https://shop.example.co.uk/', 'a=1; Domain=example.co.uk', 'a=1'],
+  ['https://me.github.io/', 'a=1; Domain=github.io', ''],
+  ['https://shop.example.com/', 'a=1; Domain=other.com', ''],
+  ['https://shop.example.com/', '__Host-a=1; Path=/; Secure', '__Host-a=1'],
+  ['https://shop.example.com/', '__Host-a=1; Path=/; Secure; Domain=example.com', ''],
+  ['https://shop.example.com/', '__Secure-a=1', ''],
+  ['http://127.0.0.1/', 'a=1; Domain=0.0.1', ''],
+])('at %s, %p is sent back as %p', async (url, set, sentBack) => {
+  const cookies = new Cookies()
+  await cookies.take(url, [set])
+  expect(await cookies.header(url)).toBe(sentBack)
+})
+
+test('a cookie of a domain is sent to its hosts, one without to its own host only', async () => {
+  const cookies = new Cookies()
+  await cookies.take('https://a.example.com/', ['wide=1; Domain=example.com', 'own=1'])
+  expect(await cookies.header('https://a.example.com/')).toBe('wide=1; own=1')
+  expect(await cookies.header('https://b.example.com/')).toBe('wide=1')
+  expect(await cookies.header('https://example.org/')).toBe('')
+})
+
+test('a stored jar has the same rules as before', async () => {
+  const cookies = new Cookies()
+  await cookies.take('https://localhost/', ['safe=1; Secure', 'plain=1'])
+  const restored = new Cookies(cookies.serialize())
+  expect(await restored.header('https://localhost/')).toBe('safe=1; plain=1')
+  expect(await restored.header('http://localhost/')).toBe('plain=1')
+})
+
+test('a stored jar that can’t be read is an empty one', async () => {
+  expect(await new Cookies('{"cookies":').header('http://a.test/')).toBe('')
+  expect(await new Cookies('null').header('http://a.test/')).toBe('')
 })
 
 test('the log hides cookies, wherever the upstream repeats them', async () => {
