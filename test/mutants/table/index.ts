@@ -5,6 +5,7 @@ import { INCIDENTS } from './incidents.ts'
 import { INGEST } from './ingest.ts'
 import { KEEPING } from './keeping.ts'
 import { PAGES } from './pages.ts'
+import { PUSHED } from './push.ts'
 import { QUEUE } from './queue.ts'
 import { RELAY } from './relay.ts'
 import { SERVING } from './serving.ts'
@@ -21,6 +22,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...INGEST,
   ...KEEPING,
   ...PAGES,
+  ...PUSHED,
   ...QUEUE,
   ...RELAY,
   ...SERVING,
