@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { type Checks, withCheck } from '../../src/core/judging/checks.ts'
 import {
   DEAD_AFTER_FAILURES,
@@ -33,6 +33,7 @@ const SSE: Expectation = {
   silenceMs: 45_000,
 }
 const POLL: Expectation = { ...SSE, kind: 'poll' }
+const PUSH: Expectation = { ...SSE, kind: 'push', heldAt: undefined }
 /** Two intervals and the time that an answer may take. */
 const LATE_MS = 150_000
 const failing = (ms: number, failures = 3): Partial<Evidence> => ({
@@ -440,4 +441,30 @@ test('stored evidence is judged as of its writing, until it is overdue', () => {
   expect(statusAfter(10_000, 10_000)).toBe('live')
   expect(statusAfter(20_000, 16_000)).toBe('live')
   expect(statusAfter(26_000, 22_000)).toBe('stalled')
+})
+
+describe('push', () => {
+  const judged = (evidence: Partial<Evidence>, silenceMs = Number.POSITIVE_INFINITY) =>
+    judge(
+      { phase: 'open', phaseSince: NOW - 3_600_000, failures: 0, ...evidence },
+      { ...PUSH, silenceMs },
+      NOW,
+    )
+
+  test('needs no worker, and no silence is too long unless it is set', () => {
+    expect(judged({})).toEqual({ status: 'quiet', reason: 'Waiting for the first delivery.' })
+    expect(judged({ lastEventAt: NOW - 5_000 })).toEqual({ status: 'live', reason: 'Last delivery 5 s ago.' })
+    expect(judged({ lastEventAt: NOW - 3_000_000 }).status).toBe('quiet')
+  })
+
+  test('is stalled without a delivery for as long as was set, since the last one or since it was started', () => {
+    expect(judged({ lastEventAt: NOW - 50_000 }, 60_000).status).toBe('live')
+    expect(judged({ lastEventAt: NOW - 70_000 }, 60_000)).toEqual({
+      status: 'stalled',
+      reason: 'No delivery for 1 min; one is expected every 1 min.',
+      since: NOW - 10_000,
+    })
+    expect(judged({}, 60_000).status).toBe('stalled')
+    expect(judged({ lastEventAt: NOW - 70_000, phaseSince: NOW - 1_000 }, 60_000).status).toBe('quiet')
+  })
 })

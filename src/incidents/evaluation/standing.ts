@@ -22,7 +22,7 @@ export const WATCHED = sql`s.twin_of IS NULL AND s.always_on AND ${isSharedAs('s
 export function standings(now: number): SQL {
   const held = new Date(now - HELD_WITHIN_MS).toISOString()
   return sql`(
-    SELECT s.id, s.name, CASE WHEN ${isRun('s')} THEN ${HOST} ELSE 'push ' || s.id END AS host, st.verdict, st.verdict_reason, st.verdict_since,
+    SELECT s.id, s.name, CASE WHEN ${isRun('s')} THEN ${HOST} END AS host, st.verdict, st.verdict_reason, st.verdict_since,
       CASE
         WHEN s.desired <> 'running' THEN 'resting'
         WHEN ${isRun('s')} AND (w.seen_at IS NULL OR w.seen_at < ${held}::timestamptz) THEN 'unheld'
@@ -74,7 +74,7 @@ export async function fleetOf(tx: Database, now: number): Promise<FailingFleet> 
       max(${FAILING_AT}) FILTER (WHERE ${IS_FAILING})::float8 AS "failingAt",
       (array_agg(${FAILING_AT} ORDER BY ${FAILING_AT}) FILTER (WHERE ${IS_FAILING}))[
         greatest(${HOST_STREAMS}::int, ceil(count(*) * ${HOST_SHARE}::float8)::int)]::float8 AS "downAt"
-    FROM ${standings(now)} AS standing WHERE standing <> 'resting' GROUP BY host`)) as {
+    FROM ${standings(now)} AS standing WHERE standing <> 'resting' AND host IS NOT NULL GROUP BY host`)) as {
     rows: HostRow[]
   }
   return {
@@ -91,7 +91,8 @@ export async function fleetOf(tx: Database, now: number): Promise<FailingFleet> 
 /** A failing stream, or one that no worker runs. */
 export interface TroubledStream {
   id: string
-  host: string
+  /** Null for a stream to which something is pushed: no host is asked. */
+  host: string | null
   isHeld: boolean
 }
 
@@ -116,7 +117,7 @@ export function streamsBehind(
 /** The running streams of a host, in the order of registration. */
 export async function streamsOn(db: Database, host: string): Promise<string[]> {
   const { rows } = (await db.execute(sql`
-    SELECT s.id FROM weir.streams s WHERE s.desired = 'running' AND ${HOST} = ${host} AND ${WATCHED} ORDER BY s.id`)) as {
+    SELECT s.id FROM weir.streams s WHERE s.desired = 'running' AND ${isRun('s')} AND ${HOST} = ${host} AND ${WATCHED} ORDER BY s.id`)) as {
     rows: { id: string }[]
   }
   return rows.map(({ id }) => id)

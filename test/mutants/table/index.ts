@@ -7,6 +7,7 @@ import { KEEPING } from './keeping.ts'
 import { KINDS } from './kinds.ts'
 import { MEASURING } from './measuring.ts'
 import { PAGES } from './pages.ts'
+import { PUSHED } from './push.ts'
 import { QUEUE } from './queue.ts'
 import { RELAY } from './relay.ts'
 import { REQUESTS } from './requests.ts'
@@ -26,6 +27,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...KINDS,
   ...MEASURING,
   ...PAGES,
+  ...PUSHED,
   ...QUEUE,
   ...RELAY,
   ...REQUESTS,
