@@ -69,7 +69,7 @@ export const MEASURING: readonly Mistake[] = [
   {
     name: 'a connection that broke was closed',
     guard: 'rule',
-    file: 'src/streams/ingest/follow-connection.ts',
+    file: 'src/streams/ingest/connection/follow-connection.ts',
     find: "return this.#isBroken ? 'reset' : 'upstream'",
     replace: "return 'upstream'",
     hurts: 'Whoever looks for a flaky network finds a polite server.',
