@@ -11,6 +11,7 @@ import { Fact } from '../layout/fact.tsx'
 import { Ago, bytes, Day, percent, rate, Sparkline, StatusBadge } from '../layout/format.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { live } from '../layout/live.tsx'
+import { PurposeText } from '../streams/purpose.tsx'
 import { TwinOffer, TwinPanel, type TwinView } from '../twins/twin.tsx'
 import { type AvailabilityData, AvailabilityPanel } from './availability.tsx'
 import { CachingPanel } from './caching.tsx'
@@ -30,7 +31,8 @@ export type StreamHeader = Pick<
   'id' | 'name' | 'url' | 'kind' | 'intervalMs' | 'desired' | 'deadAfterFailures' | 'deadAfterMs' | PlainName
 >
 
-export interface StatusView extends Pick<StreamStatus, 'status' | 'reason' | 'statusSince' | 'run'> {
+export interface StatusView
+  extends Pick<StreamStatus, 'status' | 'reason' | 'statusSince' | 'purpose' | 'run'> {
   stream: StreamHeader
   entries: number
   perMinute: number
@@ -154,6 +156,11 @@ export function StatusPanel(status: StatusView) {
         <div class="title">
           <h1>{stream.name}</h1>
           <p class="muted mono wrap">{stream.url}</p>
+          {status.purpose && (
+            <p class="muted">
+              <PurposeText {...status.purpose} />
+            </p>
+          )}
         </div>
         <Actions {...stream} />
       </div>
@@ -288,7 +295,9 @@ export function MeasuresPanel(view: MeasureView) {
         <dl class="facts">
           <Fact name="Received (24 h)">{bytes(total.wireBytes)}</Fact>
           <Fact name="Decoded">{bytes(total.bodyBytes)}</Fact>
-          <Fact name="As patches">{bytes(total.patchBytes)}</Fact>
+          {(view.intervalMs !== null || total.patchBytes > 0) && (
+            <Fact name="As patches">{bytes(total.patchBytes)}</Fact>
+          )}
           <Fact name="Entries">{total.entries.toLocaleString('en')}</Fact>
         </dl>
       </div>

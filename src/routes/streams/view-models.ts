@@ -36,7 +36,7 @@ const PATHS_SHOWN = 8
 
 /** What the table of streams shows of a status. */
 export function streamRow(
-  { stream, status, reason, evidence, recent, availability }: StreamStatus,
+  { stream, status, reason, purpose, evidence, recent, availability }: StreamStatus,
   lastHour: readonly number[],
   changes: Estimate | null,
 ): StreamRow {
@@ -50,6 +50,7 @@ export function streamRow(
     desired,
     status,
     reason,
+    purpose,
     availability,
     lastEventAt: date(evidence.lastEventAt),
     perMinute: perMinute(stream.kind, recent),
@@ -65,6 +66,7 @@ export function statusView({
   status,
   reason,
   statusSince,
+  purpose,
   evidence,
   run,
   seq,
@@ -76,6 +78,7 @@ export function statusView({
     status,
     reason,
     statusSince,
+    purpose,
     run,
     entries: seq,
     perMinute: perMinute(stream.kind, recent),
