@@ -76,6 +76,14 @@ test('the page says what it is of, and when it was made', async () => {
   }
 })
 
+test('wherever it says what is saved, it says compared with what', () => {
+  const text = html.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ')
+  expect(text).toContain('Saved compared with polling with gzip and validators')
+  expect(text).toMatch(
+    /Saved, compared with uncompressed polling polling with gzip polling with gzip and validators/,
+  )
+})
+
 test('the stream’s page leads to it', async () => {
   expect(await (await weir.get(`/streams/${id}`)).text()).toContain(`href="/streams/${id}/report"`)
 })

@@ -112,8 +112,8 @@ function Saved({ saved }: { saved: NonNullable<HomeData['saved']> }) {
   const { totals, median, networkSaving } = saved
   return (
     <>
-      {bytes(totals.streaming.gzip.bytes)} instead of {bytes(totals.baselines[HEADLINE])} in 24 h by{' '}
-      {BASELINES[HEADLINE]}; on the network, {savedPercent(networkSaving)}.{' '}
+      Compared with {BASELINES[HEADLINE]}: {bytes(totals.streaming.gzip.bytes)} instead of{' '}
+      {bytes(totals.baselines[HEADLINE])} in 24 h; on the network, {savedPercent(networkSaving)}.{' '}
       {median.streams > 1 &&
         `Median of ${median.streams.toLocaleString('en')} streams: ${savedPercent(median[HEADLINE])}`}
     </>

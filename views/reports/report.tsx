@@ -1,6 +1,6 @@
 import { availabilityText } from '../../src/core/availability.ts'
 import { period } from '../../src/core/change/words.ts'
-import { BASELINE_NAMES, BASELINES } from '../../src/core/saved.ts'
+import { BASELINE_NAMES, BASELINES, HEADLINE } from '../../src/core/saved.ts'
 import { bytes, savedPercent } from '../../src/core/units.ts'
 import type { Figure } from '../../src/reports/figures.ts'
 import type { Report } from '../../src/reports/report.ts'
@@ -66,7 +66,7 @@ function Summary({ of }: { of: Find }) {
     ['Availability', availabilityText(of('availability.period'))],
     ['StreamRank, of 100', rank === null ? '–' : String(rank)],
     [of('size.meanBody') === null ? 'Event size' : 'Response size', perBody === null ? '–' : bytes(perBody)],
-    ['Saved by streaming', savedPercent(of('savings.client.conditional'))],
+    [`Saved compared with ${BASELINES[HEADLINE]}`, savedPercent(of(`savings.client.${HEADLINE}`))],
   ]
   return (
     <dl class="big">
@@ -170,10 +170,10 @@ function SavingsTable({ figures, of }: { figures: readonly Figure[]; of: Find })
       <table>
         <thead>
           <tr>
-            <th scope="col">Compared with polling</th>
+            <th scope="col">Saved, compared with</th>
             {BASELINE_NAMES.map((name) => (
               <th scope="col" class="number">
-                {BASELINE_HEADS[name]}
+                {BASELINES[name]}
               </th>
             ))}
           </tr>
@@ -183,9 +183,7 @@ function SavingsTable({ figures, of }: { figures: readonly Figure[]; of: Find })
             <tr>
               <th scope="row">{label}</th>
               {BASELINE_NAMES.map((name) => (
-                <td class="number" title={BASELINES[name]}>
-                  {savedPercent(of(id.replace('conditional', name)))}
-                </td>
+                <td class="number">{savedPercent(of(id.replace('conditional', name)))}</td>
               ))}
             </tr>
           ))}
@@ -194,8 +192,6 @@ function SavingsTable({ figures, of }: { figures: readonly Figure[]; of: Find })
     </div>
   )
 }
-
-const BASELINE_HEADS = { plain: 'plain', gzip: 'gzip', conditional: 'gzip, validators' } as const
 
 function Figures({ figures, section }: { figures: readonly Figure[]; section: string }) {
   return (

@@ -28,6 +28,10 @@ export function TagReportPage(data: TagReportData) {
       {words.savings !== null && <p class="lead">{words.savings}</p>}
       <section>
         <h2>Streams</h2>
+        <p class="soft small">
+          Saved: the share that streaming saves compared with {BASELINES[HEADLINE]}, of bytes and of a
+          server's CPU.
+        </p>
         <Rows rows={rows} />
       </section>
       <section>
@@ -81,7 +85,7 @@ function Summary({ figures }: Pick<TagReport, 'figures'>) {
     ['Availability, mean', of('availability.mean')],
     ['Availability, lowest', of('availability.lowest')],
     ['Received', of('size.received')],
-    ['Saved by streaming', of('savings.total')],
+    [`Saved compared with ${BASELINES[HEADLINE]}`, of('savings.total')],
   ] as const
   return (
     <dl class="big">
@@ -110,7 +114,7 @@ function Rows({ rows }: Pick<TagReport, 'rows'>) {
               Availability
             </th>
             <th scope="col" class="number">
-              Saved
+              Bytes saved
             </th>
             <th scope="col" class="number">
               CPU saved

@@ -19,6 +19,8 @@ export interface ChartsData {
   /** Start of each point, in milliseconds since the epoch. */
   at: readonly number[]
   charts: readonly ChartView[]
+  /** Whether the stream is a document: others have no patches. */
+  hasPatches: boolean
   rows: readonly {
     at: Date
     received: number
@@ -44,7 +46,7 @@ const HOUR_MS = 3_600_000
 
 /** Size, change and latency over time: drawn here, then again by the page's script with readable values. */
 export function ChartsPanel(data: ChartsData) {
-  const { streamId, range, pointMs, at, charts, rows } = data
+  const { streamId, range, pointMs, at, charts, hasPatches, rows } = data
   return (
     <section
       class="panel"
@@ -83,9 +85,11 @@ export function ChartsPanel(data: ChartsData) {
                 <th scope="col" class="number">
                   Received
                 </th>
-                <th scope="col" class="number">
-                  As patches
-                </th>
+                {hasPatches && (
+                  <th scope="col" class="number">
+                    As patches
+                  </th>
+                )}
                 <th scope="col" class="number">
                   Changes
                 </th>
@@ -101,7 +105,7 @@ export function ChartsPanel(data: ChartsData) {
                     <Minute at={row.at} />
                   </th>
                   <td class="number">{bytes(row.received)}</td>
-                  <td class="number">{bytes(row.patches)}</td>
+                  {hasPatches && <td class="number">{bytes(row.patches)}</td>}
                   <td class="number">{row.changed.toLocaleString('en')}</td>
                   <td class="number">{row.p95Ms === null ? '–' : valueText(row.p95Ms, 'ms')}</td>
                 </tr>

@@ -121,7 +121,7 @@ function Moved({ count, saved }: { count: number; saved?: number | null | undefi
   return (
     <td class="number">
       {bytes(count)}
-      {saved !== undefined && <span class="muted saved">{savedPercent(saved)} saved</span>}
+      {saved !== undefined && <span class="muted saved">{savedPercent(saved)} saved by streaming</span>}
     </td>
   )
 }

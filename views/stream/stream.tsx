@@ -12,6 +12,7 @@ import { Ago, bytes, Day, percent, rate, Sparkline, StatusBadge } from '../layou
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { live } from '../layout/live.tsx'
 import { PushPanel, type PushView } from '../push/panel.tsx'
+import { PurposeText } from '../streams/purpose.tsx'
 import { TwinOffer, TwinPanel, type TwinView } from '../twins/twin.tsx'
 import { type AvailabilityData, AvailabilityPanel } from './availability.tsx'
 import { CachingPanel } from './caching.tsx'
@@ -31,7 +32,8 @@ export type StreamHeader = Pick<
   'id' | 'name' | 'url' | 'kind' | 'intervalMs' | 'desired' | 'deadAfterFailures' | 'deadAfterMs' | PlainName
 >
 
-export interface StatusView extends Pick<StreamStatus, 'status' | 'reason' | 'statusSince' | 'run'> {
+export interface StatusView
+  extends Pick<StreamStatus, 'status' | 'reason' | 'statusSince' | 'purpose' | 'run'> {
   stream: StreamHeader
   entries: number
   perMinute: number
@@ -160,6 +162,11 @@ export function StatusPanel(status: StatusView) {
         <div class="title">
           <h1>{stream.name}</h1>
           <p class="muted mono wrap">{stream.url}</p>
+          {status.purpose && (
+            <p class="muted">
+              <PurposeText {...status.purpose} />
+            </p>
+          )}
         </div>
         <Actions {...stream} />
       </div>
@@ -299,7 +306,9 @@ export function MeasuresPanel(view: MeasureView) {
         <dl class="facts">
           <Fact name="Received (24 h)">{bytes(total.wireBytes)}</Fact>
           <Fact name="Decoded">{bytes(total.bodyBytes)}</Fact>
-          <Fact name="As patches">{bytes(total.patchBytes)}</Fact>
+          {(view.intervalMs !== null || total.patchBytes > 0) && (
+            <Fact name="As patches">{bytes(total.patchBytes)}</Fact>
+          )}
           <Fact name="Entries">{total.entries.toLocaleString('en')}</Fact>
         </dl>
       </div>

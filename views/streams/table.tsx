@@ -6,11 +6,12 @@ import { Ago, bytes, rate, StatusBadge } from '../layout/format.tsx'
 import { live } from '../layout/live.tsx'
 import { StartStop } from '../stream/start-stop.tsx'
 import { isFiltered, type ListedAs, listLink } from './links.ts'
+import { purposeLabel } from './purpose.tsx'
 
 /** A stream as the table shows it. */
 export interface StreamRow
   extends Pick<Stream, 'id' | 'name' | 'url' | 'kind' | 'tags' | 'desired' | 'createdAt'>,
-    Pick<StreamStatus, 'status' | 'reason' | 'availability'> {
+    Pick<StreamStatus, 'status' | 'reason' | 'purpose' | 'availability'> {
   lastEventAt: Date | undefined
   /** Events (`sse`) or answered polls (`poll`), per minute. */
   perMinute: number
@@ -113,6 +114,7 @@ export function StreamTableRow(row: StreamRow) {
         />
         <a href={`/streams/${row.id}`}>{row.name}</a>
         <span class="kind">{row.kind}</span>
+        {row.purpose && <span class="kind">{purposeLabel(row.purpose)}</span>}
         {row.tags.map((tag) => (
           <a class="tag" href={listLink({ tag })}>
             {tag}

@@ -79,6 +79,10 @@ export function TwinsPage({ reader, ...data }: TwinsPageData & ForReader) {
         {data.count > 0 && <Pairs {...data} />}
         {data.count === 0 && <None />}
         <Candidates candidates={data.candidates} hasPairs={data.count > 0} />
+        <p class="muted">
+          Each twin adds two streams to the list: “… (streamed)”, which reads Weir's proxy, and the one that
+          the proxy polls for it. In totals of savings, the API counts once.
+        </p>
       </div>
     </Page>
   )
@@ -116,7 +120,7 @@ function Total({ total, median, points, pointMs, range, count, isCut }: TwinsPag
           {networkSentence(total.networkSaving)}{' '}
           {median !== undefined &&
             median.streams > 1 &&
-            `The median of ${median.streams.toLocaleString('en')} streams is ${savedPercent(median[HEADLINE])}.`}
+            `The median of ${median.streams.toLocaleString('en')} streams is ${savedPercent(median[HEADLINE])}, compared with ${BASELINES[HEADLINE]}.`}
         </p>
       )}
       <div class="twins-total">

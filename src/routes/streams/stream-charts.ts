@@ -1,6 +1,8 @@
 import type { ChartsData, ChartView, RangeName } from '../../../views/stream/charts.tsx'
 import { STEPS_MS, type Step } from '../../core/measures.ts'
+import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import type { Database } from '../../storage/storage.ts'
+import type { Stream } from '../../streams/ingest/run.ts'
 import { latencyStepsOf } from '../../streams/measures/latency-steps.ts'
 import { stepsOf } from '../../streams/measures/measures.ts'
 
@@ -16,10 +18,11 @@ export const RANGES: Record<RangeName, { spanMs: number; step: Step; pointMs: nu
 /** Size, change and latency of a stream over a range, up to now; all points have the same length, including empty ones. */
 export async function chartsData(
   db: Database,
-  streamId: string,
+  { id: streamId, kind }: Pick<Stream, 'id' | 'kind'>,
   range: RangeName,
   now: number,
 ): Promise<ChartsData> {
+  const { isPolled } = STREAM_KIND[kind]
   const { spanMs, step, pointMs, rowMs } = RANGES[range]
   // One step less than the range plus the current one: as many as may be requested.
   const first = Math.floor((now - spanMs) / pointMs) * pointMs + pointMs
@@ -41,6 +44,7 @@ export async function chartsData(
   const byTime = new Map(latencies.map((point) => [point.at.getTime(), point]))
   const p50 = at.map((time) => byTime.get(time)?.p50Ms ?? null)
   const p95 = at.map((time) => byTime.get(time)?.p95Ms ?? null)
+  const hasPatches = isPolled || summed.patches.some((bytes) => bytes > 0)
   const charts: ChartView[] = [
     {
       id: 'size',
@@ -48,7 +52,7 @@ export async function chartsData(
       unit: 'bytes',
       series: [
         { label: 'received', values: summed.received },
-        { label: 'as patches', values: summed.patches },
+        ...(hasPatches ? [{ label: 'as patches', values: summed.patches }] : []),
       ],
     },
     { id: 'change', title: 'Change', unit: 'count', series: [{ label: 'changes', values: summed.changed }] },
@@ -62,7 +66,7 @@ export async function chartsData(
       ],
     },
   ]
-  return { streamId, range, pointMs, at, charts, rows: rowsOf(at, { ...summed, p95 }, rowMs) }
+  return { streamId, range, pointMs, at, charts, hasPatches, rows: rowsOf(at, { ...summed, p95 }, rowMs) }
 }
 
 interface Summed {

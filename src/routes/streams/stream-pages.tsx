@@ -98,7 +98,7 @@ export function streamPages(deps: StreamPagesDeps) {
       const asked = [rangeOf(range), deps.now()] as const
       const [availability, charts, timeline] = await Promise.all([
         availabilityData(db, stream, ...asked),
-        chartsData(db, stream.id, ...asked),
+        chartsData(db, stream, ...asked),
         timelineData(db, stream.id, ...asked),
       ])
       return html(
@@ -172,7 +172,7 @@ export function streamPages(deps: StreamPagesDeps) {
         incidentsData(id),
         notifyData(deps, id),
         availabilityData(db, status.stream, range, now),
-        chartsData(db, id, range, now),
+        chartsData(db, status.stream, range, now),
         timelineData(db, id, range, now),
         hourOfWeek(db, { streamId: id }, week),
       ])

@@ -41,7 +41,7 @@ const PATHS_SHOWN = 8
 
 /** What the table of streams shows of a status. */
 export function streamRow(
-  { stream, status, reason, evidence, recent, availability }: StreamStatus,
+  { stream, status, reason, purpose, evidence, recent, availability }: StreamStatus,
   lastHour: readonly number[],
   changes: Estimate | null,
 ): StreamRow {
@@ -55,6 +55,7 @@ export function streamRow(
     desired,
     status,
     reason,
+    purpose,
     availability,
     lastEventAt: date(evidence.lastEventAt),
     perMinute: perMinute(stream.kind, recent),
@@ -70,6 +71,7 @@ export function statusView({
   status,
   reason,
   statusSince,
+  purpose,
   evidence,
   run,
   seq,
@@ -81,6 +83,7 @@ export function statusView({
     status,
     reason,
     statusSince,
+    purpose,
     run,
     entries: seq,
     perMinute: perMinute(stream.kind, recent),

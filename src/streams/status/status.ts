@@ -10,6 +10,7 @@ import { Problem } from '../../errors.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Run, Stream } from '../ingest/run.ts'
 import { visibleTo } from '../registry/visibility.ts'
+import { type Purpose, purposesOf } from '../twins/purpose.ts'
 import { expectation, type JudgingLimits } from './expectation.ts'
 
 /** Rates in lists are taken over this many minutes. */
@@ -24,6 +25,8 @@ export interface StreamStatus {
   status: Status
   reason: string
   statusSince: Date
+  /** What it is for, if it isn't a registered stream. */
+  purpose: Purpose | undefined
   evidence: Evidence
   run: { worker: string; epoch: number; attempt: number; since: Date } | undefined
   /** Entries ever written. */
@@ -64,7 +67,13 @@ export async function statusesOf(deps: StatusDeps, streamIds: readonly string[])
     .innerJoin(checkpoints, eq(checkpoints.streamId, streams.id))
     .leftJoin(workers, eq(workers.name, states.worker))
     .where(inArray(streams.id, ids))
-  const recent = await recentSums(db, ids, new Date(now - RECENT_MS))
+  const [recent, purposes] = await Promise.all([
+    recentSums(db, ids, new Date(now - RECENT_MS)),
+    purposesOf(
+      db,
+      rows.map(({ stream }) => stream),
+    ),
+  ])
   return rows.map(({ stream, state, seq, seenAt }) => {
     const held = deps.heldRun(stream.id)
     const evidence = held?.epoch === state.epoch ? held.evidence : (state.evidence as Evidence)
@@ -81,6 +90,7 @@ export async function statusesOf(deps: StatusDeps, streamIds: readonly string[])
       reason: starting ? state.statusReason : judged.reason,
       statusSince:
         judged.status === state.status || starting ? state.statusSince : new Date(judged.since ?? now),
+      purpose: purposes.get(stream.id),
       evidence,
       run: runOf(state),
       seq,

@@ -50,8 +50,10 @@ function keepsCharts(panel: HTMLElement): void {
     for (const figure of figures()) {
       const next = fresh.getElementById(figure.id)
       if (next === null || next.dataset.chart === undefined) continue
+      const isSame = linesOf(figure) === linesOf(next)
       figure.dataset.chart = next.dataset.chart
-      plots.get(figure)?.setData(aligned(JSON.parse(next.dataset.chart) as ChartData))
+      if (isSame) plots.get(figure)?.setData(aligned(JSON.parse(next.dataset.chart) as ChartData))
+      else draw()
     }
     for (const now of fresh.querySelectorAll<HTMLElement>('[data-live]')) {
       const old = document.querySelector(`[data-live="${now.dataset.live}"]`)
@@ -74,6 +76,10 @@ function keepsCharts(panel: HTMLElement): void {
   new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ['data-theme'] })
   // The page already shows that Weir is unreachable; the next refresh retries.
   setInterval(() => void refresh().catch(() => {}), REFRESH_MS)
+}
+
+function linesOf(figure: HTMLElement): number {
+  return (JSON.parse(figure.dataset.chart ?? '') as ChartData).series.length
 }
 
 /** Reads custom properties as the colors of the scheme in use, which a canvas can draw with. */
