@@ -37,6 +37,10 @@ export interface StatusView
   stream: StreamHeader
   entries: number
   perMinute: number
+  /** How its requests sign in, in words; left out if only by headers. */
+  signsIn: string | undefined
+  /** Its client certificate, and authorities that are trusted for it. */
+  ownCertificates: readonly { subject: string; expiresAt: Date }[]
   evidence: EvidenceView
 }
 
@@ -214,7 +218,8 @@ function deadAfter({ deadAfterFailures, deadAfterMs }: StatusView['stream']): st
   return [...failures, ...time].join(' and ')
 }
 
-function Facts({ stream, status, statusSince, perMinute, entries, evidence, run }: StatusView) {
+function Facts(view: StatusView) {
+  const { stream, status, statusSince, perMinute, entries, evidence, run } = view
   const { label, isPolled, counts, lastEvent } = STREAM_KIND[stream.kind]
   return (
     <dl class="facts">
@@ -253,6 +258,16 @@ function Facts({ stream, status, statusSince, perMinute, entries, evidence, run 
       {evidence.resumes && <Fact name="Resumes">{evidence.resumes}</Fact>}
       <PlainFacts {...stream} />
       {deadAfter(stream) && <Fact name="Dead after">{deadAfter(stream)}</Fact>}
+      {view.signsIn && <Fact name="Authentication">{view.signsIn}</Fact>}
+      {view.ownCertificates.length > 0 && (
+        <Fact name="Own certificates">
+          {view.ownCertificates.map(({ subject, expiresAt }) => (
+            <span class="below">
+              {subject}, expires <Day at={expiresAt} />
+            </span>
+          ))}
+        </Fact>
+      )}
       {evidence.certificate && (
         <Fact name="Certificate">
           expires <Day at={evidence.certificate.expiresAt} />

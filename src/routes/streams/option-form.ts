@@ -1,8 +1,11 @@
 import type { StreamFormData } from '../../../views/stream/edit.tsx'
+import type { StatusView } from '../../../views/stream/stream.tsx'
 import { HIDDEN } from '../../core/hidden.ts'
 import type { ClientTls, Login } from '../../core/sets/request-options.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { registeredOptions, shownOptions } from '../../streams/registry/request-options.ts'
+
+const SIGNS_IN = { oauth2: 'OAuth 2.0 client credentials', digest: 'HTTP Digest' } as const
 
 type Values = Readonly<Record<string, string>>
 
@@ -25,6 +28,21 @@ export function optionValues(stream: Stream): Record<string, string> {
 /** What the form says of secrets: that they are there, and whose certificates there are. */
 export function optionFacts(stream: Stream): Pick<StreamFormData, 'hasSecret' | 'tls'> {
   return { hasSecret: stream.auth?.login !== undefined, tls: shownOptions(stream).tls }
+}
+
+/** The same for the stream's page. */
+export function accessFacts(
+  stream: Pick<Stream, 'auth' | 'tls'>,
+): Pick<StatusView, 'signsIn' | 'ownCertificates'> {
+  const { auth, tls } = shownOptions(stream)
+  const certificates = tls === null ? [] : [...(tls.certificate ? [tls.certificate] : []), ...tls.ca]
+  return {
+    signsIn: auth === null ? undefined : SIGNS_IN[auth.type],
+    ownCertificates: certificates.map(({ subject, expiresAt }) => ({
+      subject,
+      expiresAt: new Date(expiresAt),
+    })),
+  }
 }
 
 /** The options in a form; secrets that are left empty stay. Empty for a form without them. */

@@ -32,6 +32,7 @@ import { shownPush } from '../../streams/registry/push-settings.ts'
 import { retryBudgetOf } from '../../streams/requests/retry-budget.ts'
 import type { StreamStatus } from '../../streams/status/status.ts'
 import { twinReport } from '../../streams/twins/twin.ts'
+import { accessFacts } from './option-form.ts'
 
 /** Characters of an entry's data shown in the log, and in its details. */
 const PREVIEW_CHARS = 160
@@ -87,6 +88,7 @@ export function statusView({
     run,
     entries: seq,
     perMinute: perMinute(stream.kind, recent),
+    ...accessFacts(stream),
     evidence: {
       lastByteAt: date(evidence.lastByteAt),
       lastHeartbeatAt: date(evidence.lastHeartbeatAt),

@@ -172,6 +172,9 @@ test('the form edits them without retyping secrets, and shows none', async () =>
   expect(page).toContain('CN=Own')
   expect(page).toContain('placeholder="unchanged"')
   for (const secret of ['the-client-secret', 'PRIVATE KEY', 'BEGIN CERT']) expect(page).not.toContain(secret)
+  const shown = await (await fetch(`${weir.url}/streams/${id}`)).text()
+  for (const text of ['OAuth 2.0 client credentials', 'CN=Own']) expect(shown).toContain(text)
+  for (const secret of ['the-client-secret', 'BEGIN']) expect(shown).not.toContain(secret)
   const save = async (more: Record<string, string>) => {
     const stored = await weir.json<Record<string, string>>(`/api/streams/${id}`)
     const body = new URLSearchParams({
