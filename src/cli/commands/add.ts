@@ -46,6 +46,7 @@ export const add: Command = {
     else {
       const what = stream.desired === 'running' ? 'started' : 'not started'
       await say(io, `Added "${stream.name}" (${stream.kind}), ID ${stream.id}, ${what}.`)
+      if (stream.pushUrl !== undefined) await say(io, `Push to ${stream.pushUrl}, which isn't shown again.`)
     }
     return EXIT.ok
   },
