@@ -145,12 +145,19 @@ test('neither a span nor a log line has what follows in a URL', async () => {
   expect(JSON.stringify(spans)).toContain('https://a.test/path')
   expect(JSON.stringify(spans)).not.toContain('hush')
   const lines: unknown[] = []
-  const log = { debug: (...all: unknown[]) => void lines.push(all), writes: () => true }
+  const push = (...all: unknown[]) => void lines.push(all)
+  const log = { debug: push, info: push, writes: () => true }
   const requests = new Requests({ log: log as never, tracer: undefined })
   await requests.answer(new Request('http://weir.test/proxy/https%3A%2F%2Fhush.test'), () => {
     Object.assign(currentRequest() as object, { route: '/proxy/*' })
     return new Response()
   })
+  const pushed = new Request('http://weir.test/in/hush', { method: 'POST' })
+  await requests.answer(pushed, () => {
+    Object.assign(currentRequest() as object, { route: '/in/:token' })
+    return new Response(null, { status: 503 })
+  })
   expect(JSON.stringify(lines)).toContain('GET /proxy/*')
+  expect(JSON.stringify(lines)).toContain('POST /in/:token')
   expect(JSON.stringify(lines)).not.toContain('hush')
 })

@@ -222,3 +222,102 @@ describe('its signature', () => {
     expect(made.json.detail).toMatch(why)
   })
 })
+
+describe('the console', () => {
+  const form = async (path: string, values: Record<string, string>) => {
+    const headers = {
+      ...ADMIN,
+      'Content-Type': 'application/x-www-form-urlencoded',
+      Origin: new URL(weir.url).origin,
+    }
+    const init = {
+      method: 'POST',
+      headers,
+      body: String(new URLSearchParams(values)),
+      redirect: 'manual' as const,
+    }
+    const response = await fetch(weir.url + path, init)
+    return {
+      status: response.status,
+      cache: response.headers.get('cache-control'),
+      text: await response.text(),
+    }
+  }
+
+  test('registers a push stream, shows its URL once, and edits its signature', async () => {
+    const url = 'https://console.example/hooks'
+    expect((await form('/streams', { url, kind: 'push' })).status).toBe(303)
+    const listed = await api<{ items: { id: string }[] }>('GET', '/api/streams?q=console.example')
+    const [{ id } = { id: '' }] = listed.json.items
+    const before = await (await fetch(`${weir.url}/streams/${id}`, { headers: ADMIN })).text()
+    expect(before).toContain('Create URL')
+    const page = await form(`/streams/${id}/push-url`, {})
+    expect(page).toMatchObject({ status: 200, cache: 'no-store' })
+    const [, path = ''] = /(\/in\/[\w-]{43})/.exec(page.text) ?? []
+    expect((await send(weir.url + path, '{}')).status).toBe(202)
+    const edit = await (await fetch(`${weir.url}/streams/${id}/edit`, { headers: ADMIN })).text()
+    expect(edit).toContain('Longest time between deliveries')
+    const values = {
+      name: 'Hooks',
+      url,
+      kind: 'push',
+      method: 'GET',
+      body: '',
+      silenceSeconds: '60',
+      pushIdFrom: '',
+    }
+    const missing = await form(`/streams/${id}/edit`, {
+      ...values,
+      pushScheme: 'github',
+      pushSecret: '',
+      pushHeader: '',
+    })
+    expect(missing).toMatchObject({ status: 422, text: expect.stringContaining('set the secret') })
+    const typed = { ...values, pushScheme: 'github', pushSecret: 'typed-secret', pushHeader: '' }
+    expect((await form(`/streams/${id}/edit`, typed)).status).toBe(303)
+    expect((await form(`/streams/${id}/edit`, { ...typed, pushSecret: '', pushIdFrom: '/id' })).status).toBe(
+      303,
+    )
+    const shown = await api<Record<string, unknown>>('GET', `/api/streams/${id}`)
+    expect(shown.json).toMatchObject({
+      ...{ silenceMs: 60_000, push: { scheme: 'github', secret: '•••', idFrom: '/id' } },
+    })
+    const signature = createHmac('sha256', 'typed-secret').update('{"id": 1}').digest('hex')
+    expect(
+      await send(weir.url + path, '{"id": 1}', { 'X-Hub-Signature-256': `sha256=${signature}` }),
+    ).toMatchObject({
+      status: 202,
+    })
+  })
+})
+
+test('takes what a page of another origin sends: the token is all it needs', async () => {
+  const { url } = await pushed()
+  expect(
+    await send(url, '{}', { Origin: 'https://elsewhere.example', 'Sec-Fetch-Site': 'cross-site' }),
+  ).toMatchObject({
+    status: 202,
+  })
+})
+
+test('one URL takes no more per second than any client may, however many addresses send', async () => {
+  const limits = { RATE_LIMIT: '1', RATE_BURST: '4', TRUST_PROXY: '127.0.0.1' }
+  const own = await startTestWeir(limits)
+  try {
+    const from = (address: number) => ({ 'X-Forwarded-For': `203.0.113.${address}` })
+    const make = async (address: number) => {
+      const body = JSON.stringify({ kind: 'push', url: 'https://sender.example/' })
+      const made = await fetch(`${own.url}/api/streams`, { method: 'POST', headers: from(address), body })
+      return own.url + new URL(((await made.json()) as Made).pushUrl).pathname
+    }
+    const [one, other] = [await make(1), await make(2)]
+    const sent = await Promise.all(Array.from({ length: 8 }, (_, index) => send(one, '{}', from(10 + index))))
+    const refused = sent.filter(({ status }) => status === 429)
+    expect(sent.filter(({ status }) => status === 202).length).toBeGreaterThanOrEqual(4)
+    expect(refused.length).toBeGreaterThan(0)
+    for (const { retryAfter } of refused) expect(Number(retryAfter)).toBeGreaterThan(0)
+    expect((await send(other, '{}', from(30))).status).toBe(202)
+  } finally {
+    await own.close()
+  }
+})

@@ -89,6 +89,8 @@ describe('a Postman collection', () => {
     }))
     const [bomb] = await read({ info, variable, item: [{ name: 'a', request: 'https://h/{{v0}}' }] })
     expect(String(bomb?.url).length).toBeLessThan(10_000)
+    const many = Array.from({ length: 2_000 }, () => ({ request: 'https://h/{{v0}}' }))
+    expect((await refusalOf(() => read({ info, variable, item: many }))).code).toBe('too_large')
     const loop = [{ key: 'a', value: '{{a}}' }]
     expect((await read({ info, variable: loop, item: [{ request: 'https://h/{{a}}' }] }))[0]?.detail).toMatch(
       /variable a/,

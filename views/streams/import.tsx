@@ -59,7 +59,7 @@ function ImportForm({ values = {}, report, error }: ImportPageData) {
       enctype="multipart/form-data"
     >
       <div class="drop" id="drop">
-        <label for="import-file">File</label>
+        <label for="import-file">Registrations file, OpenAPI document, or export of another program</label>
         <p>
           <input
             type="file"
@@ -201,7 +201,7 @@ function more({ totals, lines }: ImportReportView): number {
 
 function wordsOf({ dryRun, totals }: ImportReportView): string {
   const { created, updated, unchanged, skipped, failed } = totals
-  const rest = `${unchanged} unchanged, ${skipped} skipped, ${failed} failed.`
+  const rest = `${unchanged} unchanged, ${skipped > 0 ? `${skipped} skipped, ` : ''}${failed} failed.`
   if (!dryRun) return `Imported: ${created} created, ${updated} updated, ${rest}`
   const streams = created === 1 ? 'stream' : 'streams'
   return `${created} ${streams} will be created, ${updated} updated. ${rest}`

@@ -49,6 +49,7 @@ export const add: Command = {
       const what = stream.desired === 'running' ? 'started' : 'not started'
       await say(io, `Added "${stream.name}" (${stream.kind}), ID ${stream.id}, ${what}.`)
       if (stream.kindReason !== undefined) await say(io, stream.kindReason)
+      if (stream.pushUrl !== undefined) await say(io, `Push to ${stream.pushUrl}, which isn't shown again.`)
     }
     return EXIT.ok
   },

@@ -1,4 +1,5 @@
 import { MAX_URL_CHARS } from '../../streams/registry/registration.ts'
+import type { Budget } from '../bounds.ts'
 import { isFields } from '../fields.ts'
 import { textOf } from './format.ts'
 import type { Address } from './postman-url.ts'
@@ -16,21 +17,32 @@ export class Variables {
   readonly #outer: Variables | undefined
   readonly #own = new Map<string, string>()
   readonly #given: ReadonlyMap<string, string>
+  readonly #budget: Budget
 
-  constructor(outer: Variables | undefined, list: unknown, given: ReadonlyMap<string, string>) {
+  /** @param budget of the whole file: its texts may be filled in many times */
+  constructor(
+    outer: Variables | undefined,
+    list: unknown,
+    { given, budget }: { given: ReadonlyMap<string, string>; budget: Budget },
+  ) {
     this.#outer = outer
     this.#given = given
+    this.#budget = budget
     for (const each of Array.isArray(list) ? list : []) {
       if (!isFields(each) || each.disabled === true) continue
       this.#own.set(textOf(each.key) || textOf(each.id), textIn(each.value))
     }
   }
 
-  /** A text with the values of its variables; those without one are {@link missing}. */
+  /**
+   * A text with the values of its variables; those without one are {@link missing}.
+   * @throws Problem `too_large` if the whole file expands too much
+   */
   fill(text: string): string {
     let filled = text
     for (let hops = 0; hops < MAX_HOPS && filled.includes('{{'); hops++) {
       filled = filled.replace(PLACEHOLDER, (whole, name: string) => this.valueFor(name.trim()) ?? whole)
+      this.#budget.text(filled.length)
       if (filled.length > MAX_FILLED_CHARS) break
     }
     for (const [, name = ''] of filled.slice(0, MAX_FILLED_CHARS).matchAll(PLACEHOLDER))

@@ -1,4 +1,5 @@
 import { Problem } from '../../errors.ts'
+import { Budget } from '../bounds.ts'
 import { isFields, type JsonObject } from '../fields.ts'
 import {
   type ForeignFormat,
@@ -31,14 +32,16 @@ export const POSTMAN: ForeignFormat = {
   *linesOf(document, options) {
     const collection = collectionIn(document)
     const { variable, auth } = collection
-    const variables = new Variables(undefined, variable, options.params)
-    yield* itemsOf(collection.item, { options, variables, auth: usable(auth), folders: [] })
+    const sources = { given: options.params, budget: new Budget() }
+    const variables = new Variables(undefined, variable, sources)
+    yield* itemsOf(collection.item, { options, sources, variables, auth: usable(auth), folders: [] })
   },
 }
 
 /** A folder with what its requests inherit. */
 interface Folder {
   options: ForeignOptions
+  sources: ConstructorParameters<typeof Variables>[2]
   variables: Variables
   auth: PostmanAuth | undefined
   folders: readonly string[]
@@ -64,10 +67,11 @@ function* itemsOf(items: unknown, folder: Folder): Generator<ForeignLine> {
   }
 }
 
-function within({ options, variables, auth, folders }: Folder, item: JsonObject): Folder {
+function within({ options, sources, variables, auth, folders }: Folder, item: JsonObject): Folder {
   return {
     options,
-    variables: new Variables(variables, item.variable, options.params),
+    sources,
+    variables: new Variables(variables, item.variable, sources),
     auth: usable(item.auth) ?? auth,
     folders: [...folders, textOf(item.name)],
   }
@@ -76,7 +80,7 @@ function within({ options, variables, auth, folders }: Folder, item: JsonObject)
 function lineOf(item: JsonObject, folder: Folder): ForeignLine {
   const named = nameFrom(item.name)
   const request = isFields(item.request) ? item.request : { url: item.request }
-  const variables = new Variables(folder.variables, item.variable, folder.options.params)
+  const variables = new Variables(folder.variables, item.variable, folder.sources)
   const address = addressOf(request.url)
   const shown = { url: address.text, ...named }
   const method = textOf(request.method).toUpperCase() || 'GET'

@@ -130,11 +130,12 @@ function finish(dryRun: boolean, { end, outcomes }: { end: End; outcomes: Outcom
   const [a, b, c, d, e] = [created, updated, unchanged, skipped, failed].map((count) =>
     count.toLocaleString('en'),
   )
+  const left = skipped > 0 ? `${d} skipped, ` : ''
   const streams = created === 1 ? 'stream' : 'streams'
   tell(
     dryRun
-      ? `${a} ${streams} will be created, ${b} updated. ${c} unchanged, ${d} skipped, ${e} failed.`
-      : `Imported: ${a} created, ${b} updated, ${c} unchanged, ${d} skipped, ${e} failed.`,
+      ? `${a} ${streams} will be created, ${b} updated. ${c} unchanged, ${left}${e} failed.`
+      : `Imported: ${a} created, ${b} updated, ${c} unchanged, ${left}${e} failed.`,
   )
   state.looked = dryRun ? lines : 0
   now.classList.toggle('primary', dryRun && created + updated > 0)
