@@ -39,12 +39,12 @@ export async function servePages(
   const { token, publicUrl } = config
   const access = openAccess({ db, bus, token, publicUrl, subscribers: hub, counts, now, warn })
   closers.add(() => access.close())
-  const { control, mayReach } = parts
+  const { control, mayReach, large } = parts
   const app = await createApp({
     ...{ ...parts, ...topology, config, bus, hub, counts, warn, version, access },
     ...{ self: () => address.self, fetch: egress.fetch },
     running: { ...context.where, worker: context.worker, startedAt: new Date(now()) },
-    streams: new Streams({ db, control, bus, limits: config, mayReach, fetch: egress.fetch }),
+    streams: new Streams({ db, control, bus, limits: config, mayReach, large, fetch: egress.fetch }),
     channels: new Channels({ db, bus, egress, now }),
     queues: context.queues.all,
     proxyOrigins: config.proxyOrigins ?? [],

@@ -7,6 +7,7 @@ import { HOUR_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { directFetch } from '../../net/direct.ts'
 import { contentOf as bodyContentOf, parseDocument } from '../content/content.ts'
+import { isXml, parseSelection, type Selection } from '../content/selection.ts'
 import type { Stream } from '../ingest/run.ts'
 import {
   askUpstream,
@@ -16,6 +17,7 @@ import {
   type UpstreamFetch,
   type UpstreamRequest,
 } from '../ingest/upstream.ts'
+import type { LargeDocuments } from '../large/documents.ts'
 import { defaultName } from '../registry/new-stream.ts'
 import { EITHER_KIND, PROBE_TIMEOUT_MS, streamKindOf } from '../registry/probe.ts'
 import { type PreviewProblem, type PreviewWarning, problemOf, statusProblem, warningsOf } from './advice.ts'
@@ -76,6 +78,8 @@ export interface Suggestion {
 export interface PreviewsDeps {
   limits: Limits
   fetch?: UpstreamFetch
+  /** Selects parts of pages; without it, none are selected. */
+  large?: Pick<LargeDocuments, 'select'>
   now?(): number
 }
 
@@ -103,19 +107,23 @@ export class Previews {
    * Failures of the API are part of the result.
    * @throws Problem `too_many` while too many previews are in progress; the signal's reason when it is aborted
    */
-  async take(asked: UpstreamRequest, signal: AbortSignal): Promise<Preview> {
+  async take(asked: UpstreamRequest, signal: AbortSignal, select = ''): Promise<Preview> {
     if (this.#underWay >= MAX_LOOKS) {
       throw new Problem('too_many', `${MAX_LOOKS} previews are in progress. Try again in a moment.`)
     }
     this.#underWay++
     try {
-      return await this.#take(asked, signal)
+      return await this.#take(asked, parseSelection(select), signal)
     } finally {
       this.#underWay--
     }
   }
 
-  async #take(asked: UpstreamRequest, signal: AbortSignal): Promise<Preview> {
+  async #take(
+    asked: UpstreamRequest,
+    selection: Selection | undefined,
+    signal: AbortSignal,
+  ): Promise<Preview> {
     const { limits, fetch = directFetch, now = Date.now } = this.#deps
     const noted = notedFetch(fetch)
     const bounds = { ...BOUNDS, bodyBytes: Math.min(BOUNDS.bodyBytes, limits.maxBodyBytes) }
@@ -126,10 +134,17 @@ export class Previews {
       const answer = await askUpstream(asked, headers, { requestTimeoutMs }, signal, noted.fetch)
       came = headOf(answer, noted.redirects)
       const read = await readPreview(answer, bounds, signal)
-      came = { ...came, ...contentOf(answer, read), tookMs: Math.round(performance.now() - answer.startedAt) }
+      const selected = await this.#selected(answer, read, selection, signal)
+      came = {
+        ...came,
+        ...contentOf(answer, read, selected?.json),
+        tookMs: Math.round(performance.now() - answer.startedAt),
+      }
       const isPolled = STREAM_KIND[came.kind].isPolled
       const problem =
-        statusProblem(answer.response, isPolled, now()) ?? contentProblem(answer, came, read, limits)
+        statusProblem(answer.response, isPolled, now()) ??
+        selected?.problem ??
+        contentProblem(answer, came, read, limits)
       const warnings = warningsOf({ asked, answer: came, headers: answer.response.headers, limits })
       return { url: asked.url, problem, answer: came, suggestion: suggest(asked, came, answer), warnings }
     } catch (error) {
@@ -137,6 +152,23 @@ export class Previews {
       const problem = problemOf(error, noted.failure())
       return { url: asked.url, problem, answer: came, suggestion: null, warnings: [] }
     }
+  }
+
+  /** What a poll would select in a page, in XML or in a feed; undefined if nothing is selected, or the body is JSON. */
+  async #selected(
+    { response }: UpstreamAnswer,
+    read: PreviewRead,
+    selection: Selection | undefined,
+    signal: AbortSignal,
+  ): Promise<{ json?: string; problem?: PreviewProblem } | undefined> {
+    const { large } = this.#deps
+    if (selection === undefined || large === undefined || read.end !== 'whole') return undefined
+    const { shape, text = '' } = documentIn(response, read.body, true)
+    if (shape !== 'html' && shape !== 'text') return undefined
+    const { type } = mediaTypeIn(response.headers.get('content-type'))
+    const found = await large.select(text, isXml(type, text), selection, signal)
+    if ('selected' in found) return { json: found.selected }
+    return { problem: problemOf(new UpstreamError(found.code, found.message), undefined) }
   }
 }
 
@@ -182,16 +214,26 @@ function headOf(
   }
 }
 
-function contentOf({ response, hide }: UpstreamAnswer, { body, wireBytes, end, ...read }: PreviewRead) {
+/** @param selected the JSON that was selected in the body */
+function contentOf(
+  { response, hide }: UpstreamAnswer,
+  { body, wireBytes, end, ...read }: PreviewRead,
+  selected: string | undefined,
+) {
   const isWhole = end === 'whole'
   const shared = { wireBytes, bodyBytes: body.byteLength, isWhole, comments: read.comments }
   const events = read.events.map((event) => ({ ...event, data: hide(event.data).slice(0, EVENT_CHARS) }))
   if (streamKindOf(response) === 'sse') return { ...shared, shape: 'events' as const, events }
-  const { shape, text, document } = documentIn(response, body, isWhole)
+  const { shape, text, document } =
+    selected === undefined ? documentIn(response, body, isWhole) : asJson(selected)
   const isJson = shape === 'json'
   const arrays = document === undefined ? [] : findArrays(document)
   const sample = text === undefined || shape === 'empty' ? null : sampleOf(hide(text), isJson)
   return { ...shared, shape, events, arrays, sample }
+}
+
+function asJson(text: string) {
+  return { shape: 'json' as const, text, document: parsed(text)?.document }
 }
 
 /** What a poll would make of a body, by the same rules. */

@@ -7,6 +7,7 @@ import { STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { checked } from '../../schema.ts'
+import { parseSelection } from '../content/selection.ts'
 
 /** Shortest polling interval, in milliseconds: anything shorter is an attack. */
 const MIN_INTERVAL_MS = 500
@@ -126,7 +127,11 @@ export type Registration = Static<typeof RegistrationSchema>
 export const PreviewSchema = Type.Composite(
   [
     Type.Object({ url }),
-    Type.Partial(Type.Object({ method: fields.method, headers: fields.headers, body: fields.body })),
+    Type.Partial(
+      Type.Object({
+        ...{ method: fields.method, headers: fields.headers, body: fields.body, select: fields.select },
+      }),
+    ),
   ],
   { additionalProperties: false },
 )
@@ -188,9 +193,13 @@ function validated<S extends TObject>(schema: S, value: unknown, mayHide = false
 }
 
 /** Checks what a schema can't express. */
-function checkMeaning({ url, headers, payloadPointer, ignorePaths }: StreamChange, mayHide: boolean): void {
+function checkMeaning(
+  { url, headers, payloadPointer, ignorePaths, select }: StreamChange,
+  mayHide: boolean,
+): void {
   if (url !== undefined) checkUrl(url)
   if (headers !== undefined) checkHeaders(headers, mayHide)
+  if (select !== undefined) parseSelection(select)
   if (payloadPointer !== undefined && parsePointer(payloadPointer) === undefined) {
     throw new Problem('invalid_field', notPointer(payloadPointer), 'payloadPointer')
   }

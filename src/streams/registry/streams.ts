@@ -11,7 +11,7 @@ import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../ingest/run.ts'
 import type { Limits, UpstreamFetch } from '../ingest/upstream.ts'
 import { lastSeqs } from '../log/logs.ts'
-import { type Preview, Previews } from '../preview/preview.ts'
+import { type Preview, Previews, type PreviewsDeps } from '../preview/preview.ts'
 import { changeTwin, makeTwin } from '../twins/twin.ts'
 import { type ChangedHeaders, changedHeaders } from './changed-headers.ts'
 import { fromRegistration } from './from-registration.ts'
@@ -61,6 +61,8 @@ export interface StreamsDeps {
   /** Throws a Problem if Weir must not connect to the URL. */
   mayReach?(url: string): Promise<void>
   fetch?: UpstreamFetch
+  /** Selects parts of pages in previews. */
+  large?: PreviewsDeps['large']
 }
 
 /** A stream after a change. */
@@ -80,6 +82,7 @@ const DEFINING: readonly (keyof StreamChange)[] = [
   'headers',
   'body',
   'payloadPointer',
+  'select',
   'ignorePaths',
 ]
 /** What the URL of a proxied stream contains in addition. */
@@ -166,14 +169,14 @@ export class Streams {
     looking: PreviewRequest,
     signal: AbortSignal,
   ): Promise<Preview & { known: { id: string; name: string }[] }> {
-    const { url, method = 'GET', headers = {}, body } = looking
+    const { url, method = 'GET', headers = {}, body, select } = looking
     const asked = { url: new URL(url).href, method, headers, body: body ?? null }
     const known = await this.#deps.db
       .select({ id: streams.id, name: streams.name })
       .from(streams)
       .where(and(eq(streams.url, asked.url), isNull(streams.proxyKey)))
       .limit(KNOWN_TOLD)
-    return { ...(await this.#looks.take(asked, signal)), known }
+    return { ...(await this.#looks.take(asked, signal, select)), known }
   }
 
   /** A page of streams, and the cursor of the next: {@link listStreams}. */

@@ -450,7 +450,7 @@ export const WIRING: readonly Mistake[] = [
     name: 'finding a stream’s kind skips the egress check',
     guard: 'scope',
     file: 'src/serve.ts',
-    find: 'limits: config, mayReach, fetch: egress.fetch })',
+    find: 'limits: config, mayReach, large, fetch: egress.fetch })',
     replace: 'limits: config, mayReach, fetch: (url: string, init: RequestInit) => fetch(url, init) })',
     hurts: 'A preview reads from addresses inside the network.',
     tests: ['test/process/pages.test.ts'],
