@@ -42,7 +42,7 @@ export async function servePages(
   const { token, publicUrl } = config
   const access = openAccess({ db, bus, token, publicUrl, subscribers: hub, counts, now, warn })
   closers.add(() => access.close())
-  const { control, mayReach } = parts
+  const { control, mayReach, large } = parts
   const inbox = new Inbox({ db, bus, limits: config, now, warn })
   closers.add(() => inbox.close())
   const app = await createApp({
@@ -50,11 +50,7 @@ export async function servePages(
     ...{ self: () => address.self, fetch: egress.fetch, inbox },
     running: { ...context.where, worker: context.worker, startedAt: new Date(now()) },
     streams: new Streams({
-      db,
-      control,
-      bus,
-      limits: config,
-      mayReach,
+      ...{ db, control, bus, limits: config, mayReach, large },
       fetch: egress.fetch,
       connect: egress.connect,
     }),

@@ -21,6 +21,7 @@ const TAG = 'proxy'
 /** What identifies a proxied stream. */
 export type ProxiedTarget = Pick<Stream, 'url' | 'intervalMs' | 'headers' | 'ignorePaths' | 'arrayKeys'> & {
   payloadPointer: string | undefined
+  select?: string | undefined
 }
 
 export interface ProxiedDeps {
@@ -50,7 +51,8 @@ export class ProxiedStreams {
    * The key of all targets that share a stream: everything is equal, including header values.
    * @throws Problem `invalid_field` for a target that can't be followed
    */
-  keyOf({ payloadPointer = '', ...rest }: ProxiedTarget): string {
+  keyOf({ payloadPointer = '', select, ...others }: ProxiedTarget): string {
+    const rest = select ? { ...others, select } : others
     const { url } = checkRegistration({ ...rest, payloadPointer, kind: 'poll' })
     return sha256(canonicalJson({ ...rest, payloadPointer, url: new URL(url).href }))
   }
@@ -66,6 +68,7 @@ export class ProxiedStreams {
     const stream = newStream({
       ...target,
       payloadPointer: target.payloadPointer ?? '',
+      select: target.select ?? '',
       url: new URL(target.url).href,
       kind: 'poll',
       tags: [TAG],

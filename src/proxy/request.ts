@@ -1,6 +1,7 @@
 import { WORKER_HEADER } from '../limits/client.ts'
 import type { Stream } from '../streams/ingest/run.ts'
 import type { UpstreamRequest } from '../streams/ingest/upstream.ts'
+import { OWN_PREFIX } from './target.ts'
 
 /** The URL and token of Weir itself. */
 export interface Self {
@@ -11,10 +12,13 @@ export interface Self {
 /** The request that follows a stream: its own or, for a stream that goes through the proxy, a request to the proxy. */
 export function requestOf(stream: Stream, { url, token }: Self): UpstreamRequest {
   if (stream.via === null) return stream
-  const query = new URLSearchParams({ intervalMs: String(stream.intervalMs) })
-  if (stream.payloadPointer !== '') query.set('payloadPointer', stream.payloadPointer)
-  for (const path of stream.ignorePaths) query.append('ignorePaths', path)
-  for (const key of stream.arrayKeys) query.append('arrayKeys', key)
+  // One parameter with the prefix makes all those without it the target's.
+  const own = (name: string) => (stream.select === '' ? name : `${OWN_PREFIX}${name}`)
+  const query = new URLSearchParams({ [own('intervalMs')]: String(stream.intervalMs) })
+  if (stream.select !== '') query.set(own('select'), stream.select)
+  if (stream.payloadPointer !== '') query.set(own('payloadPointer'), stream.payloadPointer)
+  for (const path of stream.ignorePaths) query.append(own('ignorePaths'), path)
+  for (const key of stream.arrayKeys) query.append(own('arrayKeys'), key)
   // As a header, because the log shows the URL.
   const forwarded = Object.entries(stream.headers).map(([name, value]) =>
     encodeURIComponent(`${name}: ${value}`),

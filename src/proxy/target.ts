@@ -16,6 +16,7 @@ export interface ProxyRequest {
   /** Sent to the API with every poll: only subscribers with the same headers share the response. */
   headers: Record<string, string>
   payloadPointer: string | undefined
+  select: string | undefined
   ignorePaths: string[]
   arrayKeys: string[]
   mode: Mode
@@ -50,7 +51,7 @@ const RESUMING: ReadonlySet<string> = new Set(['lasteventid', 'evs_last_event_id
 /** An ID of the proxy; other values of such a parameter are the target's. */
 const OWN_EVENT_ID = /^[0-9a-f]{8}\.\d{1,15}$/
 /** Makes a parameter Weir's own, whatever the target's are called. */
-const OWN_PREFIX = 'weir-'
+export const OWN_PREFIX = 'weir-'
 
 /** Whether a path belongs to the proxy: `/proxy/<url>`, or the target's URL itself. */
 export function isProxyPath(pathname: string): boolean {
@@ -76,6 +77,8 @@ export function readAsked({ url: requested, headers }: Pick<Request, 'url' | 'he
     intervalMs: interval(one('intervalms')),
     headers: forwarded([...valuesOf(own, HEADER), ...sentHeaders(headers.get(HEADER))]),
     payloadPointer: one('payloadpointer'),
+    // With its prefix only: many APIs have a parameter of this name.
+    select: one('select'),
     ignorePaths: valuesOf(own, 'ignorepaths'),
     arrayKeys: valuesOf(own, 'arraykeys'),
     mode: modeOf(one('mode')),

@@ -88,7 +88,10 @@ export class Equals {
 }
 
 /** What identifies a stream. An omitted `kind` equals either. */
-type Comparable = Pick<Stream, 'url' | 'name' | 'method' | 'headers' | 'body' | 'payloadPointer'> & {
+type Comparable = Pick<
+  Stream,
+  'url' | 'name' | 'method' | 'headers' | 'body' | 'payloadPointer' | 'select'
+> & {
   kind: Stream['kind'] | undefined
 }
 
@@ -113,7 +116,7 @@ export function comparable({
 }
 
 /** What distinguishes streams: header names without values, because those may be hidden, and the hash of the body. */
-type Identifying = Pick<Stream, 'url' | 'name' | 'method' | 'payloadPointer'> & {
+type Identifying = Pick<Stream, 'url' | 'name' | 'method' | 'payloadPointer' | 'select'> & {
   bodyHash: string | null
   headerNames: string[]
 }
@@ -121,19 +124,19 @@ type Identifying = Pick<Stream, 'url' | 'name' | 'method' | 'payloadPointer'> & 
 /** Without bodies and headers, which could fill the memory. */
 const LOADED = {
   ...{ id: streams.id, kind: streams.kind, url: streams.url, name: streams.name },
-  ...{ method: streams.method, payloadPointer: streams.payloadPointer },
+  ...{ method: streams.method, payloadPointer: streams.payloadPointer, select: streams.select },
   bodyHash: sql<string | null>`md5(nullif(${streams.body}, ''))`,
   headerNames: sql<string[]>`ARRAY(SELECT jsonb_object_keys(${streams.headers}))`,
 }
 
-function identifying({ url, name, method, headers, body, payloadPointer }: Comparable): Identifying {
+function identifying({ url, name, method, headers, body, payloadPointer, select }: Comparable): Identifying {
   const bodyHash = body ? new Bun.CryptoHasher('md5').update(body).digest('hex') : null
-  return { url, name, method, payloadPointer, bodyHash, headerNames: Object.keys(headers) }
+  return { url, name, method, payloadPointer, select, bodyHash, headerNames: Object.keys(headers) }
 }
 
-function keyOf({ url, name, method, bodyHash, payloadPointer, headerNames }: Identifying): string {
+function keyOf({ url, name, method, bodyHash, payloadPointer, select, headerNames }: Identifying): string {
   const names = headerNames.map((each) => each.toLowerCase())
-  return JSON.stringify([url, name, method, bodyHash, payloadPointer, names.sort()])
+  return JSON.stringify([url, name, method, bodyHash, payloadPointer, select, names.sort()])
 }
 
 function placeOf(url: string, name: string): string {

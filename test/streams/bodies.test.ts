@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { archiveLine, lineEntry } from '../../src/archive/format.ts'
 import { encodeMessage } from '../../src/core/sse.ts'
@@ -188,6 +189,15 @@ function proxiedOf({ as, is, type = '' }: BodyCase): unknown {
   if (as === 'empty') return { cause: 'no_content' }
   return { cause: type.startsWith('application/json') ? 'bad_json' : 'bad_content_type' }
 }
+
+test('the documentation names cases of the table, and every kind of content', async () => {
+  const text = await Bun.file(join(import.meta.dir, '../../docs/what-weir-follows.md')).text()
+  const rows = text.split('\n').filter((line) => line.startsWith('|'))
+  const named = rows.flatMap((row) => [...row.matchAll(/_([^_`]+)_/g)].map(([, name]) => name as string))
+  const known = new Map(BODIES.map((each) => [each.name, each.as]))
+  expect(named.filter((name) => !known.has(name))).toEqual([])
+  expect(new Set(named.map((name) => known.get(name)))).toEqual(new Set(BODIES.map(({ as }) => as)))
+})
 
 test('JSON that was asked for is an error if it isn’t there, and only then', async () => {
   const indexOf = (name: string) => BODIES.findIndex((each) => each.name === name)

@@ -39,7 +39,8 @@ async function followed(more: object = {}, ...options: Parameters<typeof startSo
   return { id, kind, upstream }
 }
 
-const logOf = async (id: string) => (await weir.logs(id)).filter(({ kind }) => kind !== 'exchange' && kind !== 'end')
+const logOf = async (id: string) =>
+  (await weir.logs(id)).filter(({ kind }) => kind !== 'exchange' && kind !== 'end')
 const errorOf = async (id: string) =>
   (await weir.entry(id, 'the error is logged', ({ kind }) => kind === 'error')).data as {
     code: string

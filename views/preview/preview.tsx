@@ -1,4 +1,5 @@
 import type { Child } from 'hono/jsx'
+import { STREAM_FIELD } from '../../src/core/sets/stream-fields.ts'
 import { Curl } from '../layout/curl.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { type Found, FoundPanel } from './found.tsx'
@@ -67,7 +68,13 @@ export function PreviewForm({ values = {}, found, error, isAsked = false }: Prev
           </button>
           <Curl
             path="/api/streams/preview"
-            body={{ url: '{url}', method: '{method}', headers: '{headers:headers}', body: '{body}' }}
+            body={{
+              url: '{url}',
+              method: '{method}',
+              headers: '{headers:headers}',
+              body: '{body}',
+              select: '{select}',
+            }}
             does="preview this API"
           />
         </div>
@@ -85,7 +92,7 @@ export function PreviewForm({ values = {}, found, error, isAsked = false }: Prev
 
 /** How the API is asked: with which headers, method and body. */
 function RequestFields({ values = {}, found }: Pick<PreviewFormData, 'values' | 'found'>) {
-  const isOpen = Boolean(values.body || (values.method && values.method !== 'GET'))
+  const isOpen = Boolean(values.body || values.select || (values.method && values.method !== 'GET'))
   return (
     <details open={isOpen || needsHeader(found)}>
       <summary>Headers, method and body</summary>
@@ -120,6 +127,20 @@ function RequestFields({ values = {}, found }: Pick<PreviewFormData, 'values' | 
             {values.body}
           </textarea>
         </label>
+        <label class="wide">
+          {STREAM_FIELD.select.label}
+          <input
+            name="select"
+            value={values.select}
+            placeholder={STREAM_FIELD.select.placeholder}
+            spellcheck={false}
+            autocomplete="off"
+            aria-describedby="about-select"
+          />
+        </label>
+        <small id="about-select" class="wide muted">
+          {STREAM_FIELD.select.hint}
+        </small>
       </div>
     </details>
   )

@@ -21,6 +21,7 @@ const REGISTRATION = {
   method: '{method}',
   headers: '{headers:headers}',
   body: '{body}',
+  select: '{select}',
 }
 
 /** Settings of the new stream, filled in from the preview; part of its form. */

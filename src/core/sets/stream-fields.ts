@@ -38,6 +38,21 @@ export const STREAM_FIELD = {
     part: 'response',
     option: { name: 'json-pointer', value: 'POINTER', help: 'part of the document to follow, such as /data' },
   },
+  select: {
+    type: 'text',
+    label: 'Select',
+    hint: 'For pages, XML and feeds: css: SELECTOR, such as css: .price, css: a | @href or css: li | all; or feed for the items of RSS and Atom.',
+    placeholder: 'css: .price',
+    description:
+      'What of a body that is HTML or XML becomes the document: `feed` for the items of RSS or Atom, or `css: SELECTOR` for the texts of elements, with ` | @ATTRIBUTE`, ` | html` or ` | all` for more; empty: text is stored as text',
+    maxChars: 1_024,
+    part: 'response',
+    option: {
+      name: 'select',
+      value: 'SELECTION',
+      help: 'part of a page, XML or feed to follow: css: .price, or feed',
+    },
+  },
   ignorePaths: {
     type: 'list',
     label: 'Ignored paths',

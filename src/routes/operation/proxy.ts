@@ -75,6 +75,9 @@ const PARAMETERS = {
   'X-Sd-Token': text("API key or WEIR_TOKEN, for clients that can't set headers"),
   'X-Sd-Compress': choice(['true'], '`true` compresses the stream regardless of Accept-Encoding'),
   payloadPointer: text('JSON Pointer (RFC 6901) of the part to follow'),
+  'weir-select': text(
+    'What of a page, XML or feed becomes the document, as for a registered stream. With it, other parameters need the prefix, too',
+  ),
   ignorePaths: text('JSON Pointer of a part to ignore; repeatable'),
   arrayKeys: text('Key that identifies array members; repeatable'),
 }

@@ -107,12 +107,13 @@ function isSame(typed: string | undefined, looked: string): boolean {
   return text === looked || (URL.canParse(text) && new URL(text).href === looked)
 }
 
-function lookingOf({ url, method, headers, body }: Values): Record<string, unknown> {
+function lookingOf({ url, method, headers, body, select }: Values): Record<string, unknown> {
   return {
     url: url?.trim() ?? '',
     ...(method && { method }),
     ...(headers && { headers: Object.fromEntries(headersIn(headers)) }),
     ...(body && { body: body.replaceAll('\r\n', '\n') }),
+    ...(select?.trim() && { select: select.trim() }),
   }
 }
 

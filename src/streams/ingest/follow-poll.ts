@@ -3,6 +3,7 @@ import { backoffMs, retryCapMs } from '../../core/judging/backoff.ts'
 import { nextBeat } from '../../core/judging/beat.ts'
 import { ANSWERED, ScheduledChecks } from '../../core/judging/scheduled-checks.ts'
 import type { OtherContent } from '../../core/sets/contents.ts'
+import { mediaTypeIn } from '../../core/sets/media-types.ts'
 import { isGzip } from '../content/codings.ts'
 import { type Content, contentOf } from '../content/content.ts'
 import { conditionsOf, validatorsOf } from '../content/validators.ts'
@@ -366,10 +367,13 @@ async function compare(
 ): Promise<Compared> {
   const { evidence, checkpoint } = run
   const hadBody = checkpoint.bodyHash !== undefined || run.followed !== undefined
-  const content = contentOf(received.plain, answer.response.headers)
-  const step = await documentIn(run, content, received.plain, follower, signal)
+  const { headers } = answer.response
+  const content = contentOf(received.plain, headers)
+  const step =
+    (await documentIn(run, content, received.plain, follower, signal)) ??
+    (await selectedIn(run, content, headers, follower, signal))
   if (step !== undefined && 'code' in step) {
-    if (asksForJson(run.stream)) throw refuse(answer, received, step)
+    if (asksForDocument(run.stream)) throw refuse(answer, received, step)
   } else if (step !== undefined) {
     run.followed = step.followed
     // The same document as before, but something else was received in between.
@@ -385,12 +389,30 @@ async function compare(
   return { draft: { ...base, kind: 'exchange', changed, data: text }, content: content.as }
 }
 
-/** Whether a stream's owner asked for JSON: all other content is an error, then. */
-function asksForJson({ payloadPointer, ignorePaths }: Stream): boolean {
-  return payloadPointer !== '' || ignorePaths.length > 0
+/** Whether a stream's owner asked for a document: all other content is an error, then. */
+function asksForDocument({ payloadPointer, ignorePaths, select }: Stream): boolean {
+  return payloadPointer !== '' || ignorePaths.length > 0 || select !== ''
 }
 
-/** The document in a body, or why it can't be followed as one; undefined if there is nothing. */
+/** The document selected in text that isn't JSON, or why there is none; undefined if there is nothing. */
+async function selectedIn(
+  run: Run,
+  content: Content,
+  headers: Headers,
+  follower: DocumentFollower,
+  signal: AbortSignal,
+): Promise<AnyStep | DocumentRefusal | undefined> {
+  if (content.as === 'empty') return undefined
+  if (content.as === 'bytes') return NO_JSON
+  const { type } = mediaTypeIn(headers.get('content-type'))
+  const found = await follower.select(content.text, type, signal)
+  if (found === undefined) return NO_JSON
+  if ('code' in found) return found
+  const body = { bytes: Buffer.from(found.selected), text: found.selected }
+  return follower.advance(run.followed, body, signal)
+}
+
+/** The JSON document in a body, or why it can't be followed; undefined if the body isn't JSON. */
 async function documentIn(
   run: Run,
   content: Content,
@@ -398,12 +420,12 @@ async function documentIn(
   follower: DocumentFollower,
   signal: AbortSignal,
 ): Promise<AnyStep | DocumentRefusal | undefined> {
-  if (content.as === 'empty') return undefined
-  if (content.as === 'bytes' || !content.mayBeDocument) return NO_JSON
+  if (content.as !== 'text' || !content.mayBeDocument) return undefined
   const { text, isUtf8 } = content
   // A copy, because a large body moves to another thread, and may yet be text.
   const bytes = isUtf8 ? plain.slice() : Buffer.from(text)
-  return follower.advance(run.followed, { bytes, text }, signal)
+  const step = await follower.advance(run.followed, { bytes, text }, signal)
+  return 'code' in step && step.code === 'bad_json' && run.stream.select !== '' ? undefined : step
 }
 
 const NO_JSON: DocumentRefusal = { code: 'bad_json', message: "The body isn't JSON." }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { TooMuch } from '../../core/documents/work.ts'
 import { programFile } from '../../files.ts'
+import type { Selection } from '../content/selection.ts'
 import type { Payload, Unreadable } from '../documents/payload.ts'
 import { type DocumentStep, stepByPatch, stepTo, type Whole } from '../ingest/follow-document.ts'
 import type { Followed, FollowedText } from '../ingest/run.ts'
@@ -101,6 +102,23 @@ export class LargeDocuments {
   async hash(text: string, signal: AbortSignal): Promise<string | undefined> {
     const { answers } = await this.#pool.run({ kind: 'hash', text }, sizeOf(text.length), signal)
     return answers[0]?.hash
+  }
+
+  /**
+   * The JSON text of what is selected in a page or in XML.
+   * @throws the signal's reason if it aborts first
+   */
+  async select(
+    text: string,
+    isXml: boolean,
+    selection: Selection,
+    signal: AbortSignal,
+  ): Promise<{ selected: string } | DocumentRefusal> {
+    const job = { kind: 'select', text, isXml, selection } as const
+    const { answers, failure } = await this.#pool.run(job, sizeOf(text.length), signal)
+    const [answer] = answers
+    if (answer !== undefined && 'selected' in answer) return answer
+    return tooMuch('What is selected', answer?.tooMuch ?? failure)
   }
 
   /** The change between two stored documents; `undefined` if no patch is smaller than the document. */

@@ -1,5 +1,6 @@
 import { parseJson } from '../../core/documents/json.ts'
 import { TooMuch } from '../../core/documents/work.ts'
+import { isXml, parseSelection, type Selection } from '../content/selection.ts'
 import { nothingAt, type Payload, payloadOf, readPayload, unreadable } from '../documents/payload.ts'
 import { advance, type Differ, type DocumentStep } from '../ingest/follow-document.ts'
 import type { Followed, FollowedText, Stream } from '../ingest/run.ts'
@@ -20,6 +21,7 @@ export interface Body {
 export class DocumentFollower {
   readonly #payload: Payload
   readonly #arrayKeys: readonly string[]
+  readonly #selection: Selection | undefined
   readonly #large: LargeDocuments
   readonly #differ: Differ | undefined
   /** Whether the last two documents were too hard to compare here: the next ones will be similar. */
@@ -28,6 +30,7 @@ export class DocumentFollower {
   constructor(stream: Stream, { large, differ }: { large: LargeDocuments; differ?: Differ }) {
     this.#payload = payloadOf(stream)
     this.#arrayKeys = stream.arrayKeys
+    this.#selection = parseSelection(stream.select)
     this.#large = large
     this.#differ = differ
   }
@@ -45,6 +48,20 @@ export class DocumentFollower {
     const large = await this.#large.advance(last, body.bytes, how, signal)
     this.#isHard = !isLarge && 'kind' in large && large.changed
     return large
+  }
+
+  /**
+   * What the stream selects in a text that isn't JSON.
+   * @returns `undefined` if it selects nothing, and text is text
+   * @throws the signal's reason if it aborts first
+   */
+  async select(
+    text: string,
+    type: string,
+    signal: AbortSignal,
+  ): Promise<{ selected: string } | DocumentRefusal | undefined> {
+    if (this.#selection === undefined) return undefined
+    return this.#large.select(text, isXml(type, text), this.#selection, signal)
   }
 
   /** @returns `undefined` if comparing takes too long for the main thread */

@@ -2,6 +2,8 @@ import { constants, deflateRawSync, gzipSync } from 'node:zlib'
 import { hashDocument, isPatch, type Json } from '../../core/documents/document.ts'
 import { parseJson, stringifyJson } from '../../core/documents/json.ts'
 import { TooMuch } from '../../core/documents/work.ts'
+import { selectIn } from '../content/select.ts'
+import type { Selection } from '../content/selection.ts'
 import { nothingAt, type Payload, readPayload, type Unreadable, unreadable } from '../documents/payload.ts'
 import {
   type ChangeForm,
@@ -17,7 +19,7 @@ import type { Followed, FollowedText } from '../ingest/run.ts'
  * What is done with large documents off the main thread. Texts and bytes go in and out, never documents: cloning one
  * takes as long as parsing it.
  */
-export type Job = CompareJob | PatchJob | HashJob | RebuildJob | SizeJob
+export type Job = CompareJob | PatchJob | HashJob | RebuildJob | SizeJob | SelectJob
 
 /** Reads a polled body and compares its document with the last one. */
 export interface CompareJob {
@@ -68,6 +70,16 @@ export interface RebuildJob {
 /** `undefined` if it is damaged. */
 export type RebuildAnswer = { rebuilt: FollowedText | undefined }
 
+/** Selects a document in a page or in XML. */
+export interface SelectJob {
+  kind: 'select'
+  text: string
+  isXml: boolean
+  selection: Selection
+}
+
+export type SelectAnswer = { selected: string } | { tooMuch: string }
+
 /** Returns the compressed size of a body or text. */
 export interface SizeJob {
   kind: 'size'
@@ -84,6 +96,7 @@ export interface JobAnswers {
   hash: HashAnswer
   rebuild: RebuildAnswer
   size: SizeAnswer
+  select: SelectAnswer
 }
 export type JobAnswer = JobAnswers[Job['kind']]
 
@@ -98,6 +111,8 @@ export function doJob(job: Job): Iterable<JobAnswer> {
       return [{ hash: documentHash(job.text) }]
     case 'rebuild':
       return [{ rebuilt: rebuilt(job) }]
+    case 'select':
+      return [selected(job)]
     case 'size':
       return [{ bytes: compressedBytes(job.content, job.as) }]
   }
@@ -143,6 +158,15 @@ function patched({ last, patch, maxBytes }: PatchJob): PatchAnswer {
   } catch (error) {
     const tooMuch = error instanceof TooMuch ? error.what : undefined
     return { misfit: (error as Error).message, tooMuch }
+  }
+}
+
+function selected({ text, isXml, selection }: SelectJob): SelectAnswer {
+  try {
+    return { selected: stringifyJson(selectIn(text, isXml, selection)) }
+  } catch (error) {
+    if (error instanceof TooMuch || error instanceof RangeError) return { tooMuch: error.message }
+    throw error
   }
 }
 

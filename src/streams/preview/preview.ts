@@ -8,6 +8,7 @@ import { Problem } from '../../errors.ts'
 import { directFetch } from '../../net/direct.ts'
 import type { EgressConnect } from '../../net/egress.ts'
 import { contentOf as bodyContentOf, parseDocument } from '../content/content.ts'
+import { isXml, parseSelection, type Selection } from '../content/selection.ts'
 import type { Format } from '../ingest/connection/follow-connection.ts'
 import type { Stream } from '../ingest/run.ts'
 import {
@@ -18,6 +19,7 @@ import {
   type UpstreamFetch,
   type UpstreamRequest,
 } from '../ingest/upstream.ts'
+import type { LargeDocuments } from '../large/documents.ts'
 import { defaultName, newStream } from '../registry/new-stream.ts'
 import { detectKind, EITHER_KIND, ENDLESS_AFTER_MS, PROBE_TIMEOUT_MS } from '../registry/probe.ts'
 import { type PreviewProblem, type PreviewWarning, problemOf, statusProblem, warningsOf } from './advice.ts'
@@ -82,6 +84,8 @@ export interface PreviewsDeps {
   limits: Limits
   fetch?: UpstreamFetch
   connect?: EgressConnect
+  /** Selects parts of pages; without it, none are selected. */
+  large?: Pick<LargeDocuments, 'select'>
   now?(): number
 }
 
@@ -121,14 +125,18 @@ export class Previews {
         more.kind ?? (isSocketUrl(asked.url) ? kindsOfUrl(asked.url)[0] : undefined),
       )
       return await (format === undefined
-        ? this.#take(asked, signal)
+        ? this.#take(asked, parseSelection(more.select ?? ''), signal)
         : this.#connect(asked, signal, more, format))
     } finally {
       this.#underWay--
     }
   }
 
-  async #take(asked: UpstreamRequest, signal: AbortSignal): Promise<Preview> {
+  async #take(
+    asked: UpstreamRequest,
+    selection: Selection | undefined,
+    signal: AbortSignal,
+  ): Promise<Preview> {
     const { limits, fetch = directFetch, now = Date.now } = this.#deps
     const noted = notedFetch(fetch)
     const bounds = { ...BOUNDS, bodyBytes: Math.min(BOUNDS.bodyBytes, limits.maxBodyBytes) }
@@ -139,10 +147,17 @@ export class Previews {
       const answer = await askUpstream(asked, headers, { requestTimeoutMs }, signal, noted.fetch)
       came = headOf(answer, noted.redirects)
       const read = await readPreview(answer, bounds, signal)
-      came = { ...came, ...contentOf(answer, read), tookMs: Math.round(performance.now() - answer.startedAt) }
+      const selected = await this.#selected(answer, read, selection, signal)
+      came = {
+        ...came,
+        ...contentOf(answer, read, selected?.json),
+        tookMs: Math.round(performance.now() - answer.startedAt),
+      }
       const isPolled = STREAM_KIND[came.kind].isPolled
       const problem =
-        statusProblem(answer.response, isPolled, now()) ?? contentProblem(answer, came, read, limits)
+        statusProblem(answer.response, isPolled, now()) ??
+        selected?.problem ??
+        contentProblem(answer, came, read, limits)
       const warnings = warningsOf({ asked, answer: came, headers: answer.response.headers, limits })
       return { url: asked.url, problem, answer: came, suggestion: suggest(asked, came, answer), warnings }
     } catch (error) {
@@ -203,6 +218,23 @@ export class Previews {
       }
     }
   }
+
+  /** What a poll would select in a page, in XML or in a feed; undefined if nothing is selected, or the body is JSON. */
+  async #selected(
+    { response }: UpstreamAnswer,
+    read: PreviewRead,
+    selection: Selection | undefined,
+    signal: AbortSignal,
+  ): Promise<{ json?: string; problem?: PreviewProblem } | undefined> {
+    const { large } = this.#deps
+    if (selection === undefined || large === undefined || read.end !== 'whole') return undefined
+    const { shape, text = '' } = documentIn(response, read.body, true)
+    if (shape !== 'html' && shape !== 'text') return undefined
+    const { type } = mediaTypeIn(response.headers.get('content-type'))
+    const found = await large.select(text, isXml(type, text), selection, signal)
+    if ('selected' in found) return { json: found.selected }
+    return { problem: problemOf(new UpstreamError(found.code, found.message), undefined) }
+  }
 }
 
 function shownEvents(read: PreviewRead, hide: UpstreamAnswer['hide']): PreviewedEvent[] {
@@ -210,7 +242,12 @@ function shownEvents(read: PreviewRead, hide: UpstreamAnswer['hide']): Previewed
 }
 
 /** What a preview of a connection sends on it. */
-export type PreviewedStream = { kind?: Stream['kind'] | undefined; messages?: Stream['messages'] }
+export type PreviewedStream = {
+  kind?: Stream['kind'] | undefined
+  messages?: Stream['messages']
+  /** What of a page, of XML or a feed becomes the document. */
+  select?: string | undefined
+}
 
 /** A fetch that remembers the redirects of a request, and why it failed. */
 function notedFetch(fetch: UpstreamFetch) {
@@ -254,7 +291,12 @@ function headOf(
   }
 }
 
-function contentOf({ response, hide }: UpstreamAnswer, { body, wireBytes, end, ...read }: PreviewRead) {
+/** @param selected the JSON that was selected in the body */
+function contentOf(
+  { response, hide }: UpstreamAnswer,
+  { body, wireBytes, end, ...read }: PreviewRead,
+  selected: string | undefined,
+) {
   const isWhole = end === 'whole'
   const detected = detectKind(response, end)
   const shared = {
@@ -266,11 +308,16 @@ function contentOf({ response, hide }: UpstreamAnswer, { body, wireBytes, end, .
     const events = shownEvents({ body, wireBytes, end, ...read }, hide)
     return { ...shared, shape: 'events' as const, events }
   }
-  const { shape, text, document } = documentIn(response, body, isWhole)
+  const { shape, text, document } =
+    selected === undefined ? documentIn(response, body, isWhole) : asJson(selected)
   const isJson = shape === 'json'
   const arrays = document === undefined ? [] : findArrays(document)
   const sample = text === undefined || shape === 'empty' ? null : sampleOf(hide(text), isJson)
   return { ...shared, shape, events: [], arrays, sample }
+}
+
+function asJson(text: string) {
+  return { shape: 'json' as const, text, document: parsed(text)?.document }
 }
 
 /** What a poll would make of a body, by the same rules. */

@@ -1,6 +1,6 @@
 import type { CheckCounts } from '../../core/judging/scheduled-checks.ts'
-import type { OtherContent } from '../../core/sets/contents.ts'
 import type { Hop } from '../../core/judging/status.ts'
+import type { OtherContent } from '../../core/sets/contents.ts'
 import { ENTRY_KIND, type EntryKind } from '../../core/sets/entry-kinds.ts'
 
 /** A request that Weir made, as the log shows it, without the values of the owner's headers. */

@@ -18,7 +18,6 @@ export function newStream(said: Pick<Stream, 'url' | 'kind'> & Partial<Stream>):
     silenceMs: null,
     resumes: false,
     ...emptyFields(),
-    select: '',
     auth: null,
     tls: null,
     messages: null,

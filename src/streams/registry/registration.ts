@@ -15,6 +15,7 @@ import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { sentValue } from '../../net/header-bytes.ts'
 import { checked } from '../../schema.ts'
+import { parseSelection } from '../content/selection.ts'
 import { checkMessages, MessagesSchema } from './messages.ts'
 import { checkOptions, OPTION_SCHEMAS } from './request-options.ts'
 
@@ -180,7 +181,7 @@ export const PreviewSchema = Type.Composite(
     Type.Partial(
       Type.Object({
         ...{ method: fields.method, headers: fields.headers, body: fields.body },
-        ...{ kind: fields.kind, messages: fields.messages },
+        ...{ kind: fields.kind, messages: fields.messages, select: fields.select },
       }),
     ),
   ],
@@ -249,13 +250,14 @@ function validated<S extends TObject>(schema: S, value: unknown, mayHide = false
 
 /** Checks what a schema can't express. */
 function checkMeaning(change: StreamChange, mayHide: boolean): void {
-  const { url, kind, headers, messages, payloadPointer, ignorePaths, push } = change
+  const { url, kind, headers, messages, payloadPointer, ignorePaths, push, select } = change
   checkOptions(change, mayHide)
   if (url !== undefined) checkUrl(url)
   if (url !== undefined && kind !== undefined) checkKindOfUrl(url, kind)
   if (messages) checkMessages(messages, mayHide)
   if (push) checkPush(push)
   if (headers !== undefined) checkHeaders(headers, mayHide)
+  if (select !== undefined) parseSelection(select)
   if (payloadPointer !== undefined && parsePointer(payloadPointer) === undefined) {
     throw new Problem('invalid_field', notPointer(payloadPointer), 'payloadPointer')
   }

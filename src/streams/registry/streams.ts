@@ -13,7 +13,7 @@ import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../ingest/run.ts'
 import type { Limits, UpstreamFetch } from '../ingest/upstream.ts'
 import { lastSeqs } from '../log/logs.ts'
-import { type Preview, Previews } from '../preview/preview.ts'
+import { type Preview, Previews, type PreviewsDeps } from '../preview/preview.ts'
 import { meansOf } from '../requests/means.ts'
 import { changeTwin, makeTwin } from '../twins/twin.ts'
 import { type ChangedHeaders, changedHeaders } from './changed-headers.ts'
@@ -70,6 +70,8 @@ export interface StreamsDeps {
   fetch?: UpstreamFetch
   /** Opens the sockets of WebSockets. */
   connect?: EgressConnect
+  /** Selects parts of pages in previews. */
+  large?: PreviewsDeps['large']
 }
 
 /** A stream after a change. */
@@ -92,6 +94,7 @@ const DEFINING: readonly (keyof StreamChange)[] = [
   'body',
   'messages',
   'payloadPointer',
+  'select',
   'ignorePaths',
 ]
 /** What the URL of a proxied stream contains in addition. */
@@ -198,14 +201,14 @@ export class Streams {
     looking: PreviewRequest,
     signal: AbortSignal,
   ): Promise<Preview & { known: { id: string; name: string }[] }> {
-    const { url, method = 'GET', headers = {}, body, kind, messages = null } = looking
+    const { url, method = 'GET', headers = {}, body, kind, messages = null, select } = looking
     const asked = { url: new URL(url).href, method, headers, body: body ?? null }
     const known = await this.#deps.db
       .select({ id: streams.id, name: streams.name })
       .from(streams)
       .where(and(eq(streams.url, asked.url), isNull(streams.proxyKey)))
       .limit(KNOWN_TOLD)
-    return { ...(await this.#looks.take(asked, signal, { kind, messages })), known }
+    return { ...(await this.#looks.take(asked, signal, { kind, messages, select })), known }
   }
 
   /** A page of streams, and the cursor of the next: {@link listStreams}. */

@@ -10,7 +10,15 @@ import { newStream } from '../registry/new-stream.ts'
 import { measuredSaving, pairSums } from './twins.ts'
 
 /** What twins have in common: the API, and the part of it they follow. */
-const SHARED = ['url', 'headers', 'intervalMs', 'payloadPointer', 'ignorePaths', 'arrayKeys'] as const
+const SHARED = [
+  'url',
+  'headers',
+  'intervalMs',
+  'payloadPointer',
+  'select',
+  'ignorePaths',
+  'arrayKeys',
+] as const
 /** Leaves room in the twin's name for the suffix. */
 const MAX_NAME_CHARS = 180
 /** What the proxy doesn't support. */
@@ -30,10 +38,10 @@ export function makeTwin(stream: Stream): Stream {
     throw refuse("A stream with `auth` or `tls` can't have a twin: the proxy doesn't sign in.")
   const { url, headers, intervalMs, payloadPointer, ignorePaths, arrayKeys, name, tags, notify, desired } =
     stream
-  const { deadAfterFailures, deadAfterMs } = stream
+  const { deadAfterFailures, deadAfterMs, select } = stream
   return newStream({
     ...{ url, headers, intervalMs, payloadPointer, ignorePaths, arrayKeys, tags, notify, desired },
-    ...{ deadAfterFailures, deadAfterMs },
+    ...{ deadAfterFailures, deadAfterMs, select },
     name: `${name.slice(0, MAX_NAME_CHARS)} (streamed)`,
     kind: 'sse',
     via: 'proxy',
