@@ -21,6 +21,8 @@ interface StreamKindFacts {
   mayEnd: boolean
   /** Schemes of its URLs. */
   schemes: readonly string[]
+  /** Method of its requests, unless the owner sets another. */
+  method: 'GET' | 'POST'
 }
 
 const HTTP = ['http:', 'https:'] as const
@@ -38,6 +40,7 @@ export const STREAM_KIND = {
     otherTypes: [],
     mayEnd: false,
     schemes: HTTP,
+    method: 'GET',
   },
   ndjson: {
     label: 'JSON lines',
@@ -58,6 +61,7 @@ export const STREAM_KIND = {
     otherTypes: ['application/json', 'application/octet-stream', 'text/plain'],
     mayEnd: true,
     schemes: HTTP,
+    method: 'GET',
   },
   websocket: {
     label: 'WebSocket',
@@ -70,6 +74,20 @@ export const STREAM_KIND = {
     otherTypes: [],
     mayEnd: false,
     schemes: ['ws:', 'wss:'],
+    method: 'GET',
+  },
+  graphql: {
+    label: 'GraphQL subscription',
+    description: 'A GraphQL subscription, over a WebSocket or server-sent events',
+    isPolled: false,
+    counts: 'events',
+    received: 'results',
+    lastEvent: 'Last result',
+    mediaTypes: [],
+    otherTypes: [],
+    mayEnd: false,
+    schemes: ['http:', 'https:', 'ws:', 'wss:'],
+    method: 'POST',
   },
   poll: {
     label: 'Poll',
@@ -82,6 +100,7 @@ export const STREAM_KIND = {
     otherTypes: [],
     mayEnd: false,
     schemes: HTTP,
+    method: 'GET',
   },
 } as const satisfies Record<string, StreamKindFacts>
 

@@ -3,7 +3,14 @@ import { nulIn } from '../../core/documents/nul.ts'
 import { parsePointer } from '../../core/documents/pointer.ts'
 import { HIDDEN } from '../../core/hidden.ts'
 import { eachField, type PlainName, type PlainValues, STREAM_FIELD } from '../../core/sets/stream-fields.ts'
-import { kindsOfUrl, STREAM_KIND, STREAM_KINDS, type StreamKind } from '../../core/sets/stream-kinds.ts'
+import {
+  isSocketUrl,
+  kindsOfUrl,
+  OTHERWISE,
+  STREAM_KIND,
+  STREAM_KINDS,
+  type StreamKind,
+} from '../../core/sets/stream-kinds.ts'
 import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import { checked } from '../../schema.ts'
@@ -167,14 +174,17 @@ export type StreamChange = Static<typeof ChangeSchema>
  */
 export function checkRegistration(value: unknown, mayHide = false): Registration {
   const registered = validated(RegistrationSchema, value, mayHide)
-  checkBody(registered.method ?? 'GET', registered.body)
+  checkBody(registered.method ?? methodOf(registered), registered.body)
+  // What a line of an import leaves out is known only with the stream.
+  if (!mayHide) checkSubscription(registered)
   return registered
 }
 
 /** Validates a request for a preview, like {@link checkRegistration}. */
 export function checkPreview(value: unknown): PreviewRequest {
   const looked = validated(PreviewSchema, value)
-  checkBody(looked.method ?? 'GET', looked.body)
+  checkBody(looked.method ?? methodOf(looked), looked.body)
+  checkSubscription(looked)
   return looked
 }
 
@@ -232,6 +242,34 @@ export function checkKindOfUrl(url: string, kind: StreamKind): void {
     `A stream of kind ${kind} needs a URL with the scheme ${schemes}.`,
     'url',
   )
+}
+
+function methodOf({ kind = OTHERWISE }: Pick<StreamChange, 'kind'>): 'GET' | 'POST' {
+  return STREAM_KIND[kind].method
+}
+
+/**
+ * A subscription is the JSON of a GraphQL request; one that is sent with GET may be in the URL instead.
+ * @throws Problem `invalid_field`
+ */
+export function checkSubscription({
+  kind,
+  url = '',
+  method,
+  body,
+}: Pick<StreamChange, 'kind' | 'url' | 'body'> & { method?: string | undefined }): void {
+  if (kind !== 'graphql' || (!body && method === 'GET' && !isSocketUrl(url))) return
+  const refuse = () =>
+    new Problem(
+      'invalid_field',
+      'body: expected a GraphQL request: JSON with a `query`, and perhaps `variables`.',
+      'body',
+    )
+  try {
+    if (typeof JSON.parse(body ?? '').query !== 'string') throw refuse()
+  } catch {
+    throw refuse()
+  }
 }
 
 function checkBody(method: StreamChange['method'], body: string | undefined): void {

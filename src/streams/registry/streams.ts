@@ -3,7 +3,7 @@ import { checkpoints, states, streams } from '../../../drizzle/schema.ts'
 import type { Caller } from '../../auth/caller.ts'
 import type { Bus } from '../../bus/bus.ts'
 import { batched } from '../../core/batch.ts'
-import { isSocketUrl, kindsOfUrl } from '../../core/sets/stream-kinds.ts'
+import { isSocketUrl, kindsOfUrl, OTHERWISE, STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import { isUuid } from '../../core/uuid.ts'
 import { Problem } from '../../errors.ts'
 import type { EgressConnect } from '../../net/egress.ts'
@@ -23,6 +23,7 @@ import { noStream } from './no-stream.ts'
 import { findKind } from './probe.ts'
 import {
   checkKindOfUrl,
+  checkSubscription,
   type DeadAfter,
   MAX_TAGS,
   type PreviewRequest,
@@ -163,7 +164,12 @@ export class Streams {
     explored?: (kindReason: string) => void,
   ): Promise<Registration & Pick<Stream, 'kind'>> {
     const { limits, fetch, mayReach } = this.#deps
-    const { url, method = 'GET', headers = {}, body } = registration
+    const {
+      url,
+      method = STREAM_KIND[registration.kind ?? OTHERWISE].method,
+      headers = {},
+      body,
+    } = registration
     await mayReach?.(url)
     const asked = { url: new URL(url).href, method, headers, body: body ?? null }
     if (registration.kind !== undefined) return { ...registration, kind: registration.kind }
@@ -182,7 +188,8 @@ export class Streams {
     looking: PreviewRequest,
     signal: AbortSignal,
   ): Promise<Preview & { known: { id: string; name: string }[] }> {
-    const { url, method = 'GET', headers = {}, body, kind, messages = null } = looking
+    const { url, headers = {}, body, kind, messages = null } = looking
+    const method = looking.method ?? STREAM_KIND[kind ?? OTHERWISE].method
     const asked = { url: new URL(url).href, method, headers, body: body ?? null }
     const known = await this.#deps.db
       .select({ id: streams.id, name: streams.name })
@@ -391,6 +398,7 @@ async function carryOut(tx: Database, id: string, change: StreamChange) {
     .where(eq(streams.id, uuid(id)))
     .returning()
   if (stream === undefined) throw noStream(id)
+  checkSubscription({ ...stream, body: stream.body ?? '' })
   const twins = await changeTwin(tx, id, set)
   if (DEFINING.some((field) => change[field] !== undefined)) await startOver(tx, [id, ...twins])
   return { stream, twins, droppedHeaders }
