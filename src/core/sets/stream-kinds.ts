@@ -23,6 +23,8 @@ interface StreamKindFacts {
   mayEnd: boolean
   /** Schemes of its URLs. */
   schemes: readonly string[]
+  /** Method of its requests, unless the owner sets another. */
+  method: 'GET' | 'POST'
 }
 
 const HTTP = ['http:', 'https:'] as const
@@ -40,6 +42,7 @@ export const STREAM_KIND = {
     otherTypes: [],
     mayEnd: false,
     schemes: HTTP,
+    method: 'GET',
   },
   ndjson: {
     label: 'JSON lines',
@@ -60,6 +63,7 @@ export const STREAM_KIND = {
     otherTypes: ['application/json', 'application/octet-stream', 'text/plain'],
     mayEnd: true,
     schemes: HTTP,
+    method: 'GET',
   },
   websocket: {
     label: 'WebSocket',
@@ -72,6 +76,20 @@ export const STREAM_KIND = {
     otherTypes: [],
     mayEnd: false,
     schemes: ['ws:', 'wss:'],
+    method: 'GET',
+  },
+  graphql: {
+    label: 'GraphQL subscription',
+    description: 'A GraphQL subscription, over a WebSocket or server-sent events',
+    isPolled: false,
+    counts: 'events',
+    received: 'results',
+    lastEvent: 'Last result',
+    mediaTypes: [],
+    otherTypes: [],
+    mayEnd: false,
+    schemes: ['http:', 'https:', 'ws:', 'wss:'],
+    method: 'POST',
   },
   poll: {
     label: 'Poll',
@@ -84,6 +102,7 @@ export const STREAM_KIND = {
     otherTypes: [],
     mayEnd: false,
     schemes: HTTP,
+    method: 'GET',
   },
   push: {
     label: 'Push',
@@ -97,6 +116,7 @@ export const STREAM_KIND = {
     otherTypes: [],
     mayEnd: false,
     schemes: ['http:', 'https:'],
+    method: 'GET',
   },
 } as const satisfies Record<string, StreamKindFacts>
 

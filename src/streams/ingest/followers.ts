@@ -4,6 +4,7 @@ import { followSse } from './connection/follow-sse.ts'
 import type { FollowDeps } from './follow.ts'
 import { followPoll } from './follow-poll.ts'
 import type { Run, RunLog } from './run.ts'
+import { followGraphql } from './websocket/follow-graphql.ts'
 import { followWebsocket } from './websocket/follow-websocket.ts'
 
 /** Follows a stream until the signal ends it. */
@@ -14,6 +15,7 @@ export const FOLLOWERS: Readonly<Record<StreamKind, Follow>> = {
   sse: followSse,
   ndjson: followNdjson,
   websocket: followWebsocket,
+  graphql: followGraphql,
   poll: followPoll,
   // Nothing begins such a run: whoever receives a delivery stores it.
   push: async () => {},

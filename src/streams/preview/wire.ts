@@ -2,11 +2,12 @@ import type { EgressConnect } from '../../net/egress.ts'
 import type { Format, Piece } from '../ingest/connection/follow-connection.ts'
 import type { Stream } from '../ingest/run.ts'
 import { type Limits, type UpstreamAnswer, UpstreamError, type UpstreamFetch } from '../ingest/upstream.ts'
+import { GRAPHQL } from '../ingest/websocket/follow-graphql.ts'
 import { WEBSOCKET } from '../ingest/websocket/follow-websocket.ts'
 import { type PreviewBounds, type PreviewRead, stopAfter } from './read.ts'
 
 /** Kinds whose connections aren't told by the answer to a plain request. */
-const FORMATS: Partial<Record<Stream['kind'], Format>> = { websocket: WEBSOCKET }
+const FORMATS: Partial<Record<Stream['kind'], Format>> = { websocket: WEBSOCKET, graphql: GRAPHQL }
 
 /** How a kind is previewed by connecting as its streams do; undefined if one plain request shows it. */
 export function connectedFormat(kind: Stream['kind'] | undefined): Format | undefined {

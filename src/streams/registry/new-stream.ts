@@ -2,6 +2,7 @@ import { checkpoints, states, streams } from '../../../drizzle/schema.ts'
 import { type Evidence, RESTING } from '../../core/judging/status.ts'
 import type { Status } from '../../core/sets/statuses.ts'
 import { emptyFields } from '../../core/sets/stream-fields.ts'
+import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../ingest/run.ts'
 
@@ -11,7 +12,7 @@ export function newStream(said: Pick<Stream, 'url' | 'kind'> & Partial<Stream>):
   return {
     id: Bun.randomUUIDv7(),
     name: defaultName(said.url),
-    method: 'GET',
+    method: STREAM_KIND[said.kind].method,
     headers: {},
     body: null,
     intervalMs: 60_000,

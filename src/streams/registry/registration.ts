@@ -6,7 +6,9 @@ import { factsOf, PUSH_SCHEMES, type PushSettings } from '../../core/sets/push-s
 import { eachField, type PlainName, type PlainValues, STREAM_FIELD } from '../../core/sets/stream-fields.ts'
 import {
   isPushed,
+  isSocketUrl,
   kindsOfUrl,
+  OTHERWISE,
   STREAM_KIND,
   STREAM_KINDS,
   type StreamKind,
@@ -214,7 +216,9 @@ export type StreamChange = Static<typeof ChangeSchema>
  */
 export function checkRegistration(value: unknown, mayHide = false): Registration {
   const registered = validated(RegistrationSchema, value, mayHide)
-  checkBody(registered.method ?? 'GET', registered.body)
+  checkBody(registered.method ?? methodOf(registered), registered.body)
+  // What a line of an import leaves out is known only with the stream.
+  if (!mayHide) checkSubscription(registered)
   if (registered.push && !mayHide) {
     checkPushed(registered.kind)
     checkSecret(registered.push)
@@ -225,7 +229,8 @@ export function checkRegistration(value: unknown, mayHide = false): Registration
 /** Validates a request for a preview, like {@link checkRegistration}. */
 export function checkPreview(value: unknown): PreviewRequest {
   const looked = validated(PreviewSchema, value)
-  checkBody(looked.method ?? 'GET', looked.body)
+  checkBody(looked.method ?? methodOf(looked), looked.body)
+  checkSubscription(looked)
   return looked
 }
 
@@ -311,6 +316,34 @@ export function checkKindOfUrl(url: string, kind: StreamKind): void {
     `A stream of kind ${kind} needs a URL with the scheme ${schemes}.`,
     'url',
   )
+}
+
+function methodOf({ kind = OTHERWISE }: Pick<StreamChange, 'kind'>): 'GET' | 'POST' {
+  return STREAM_KIND[kind].method
+}
+
+/**
+ * A subscription is the JSON of a GraphQL request; one that is sent with GET may be in the URL instead.
+ * @throws Problem `invalid_field`
+ */
+export function checkSubscription({
+  kind,
+  url = '',
+  method,
+  body,
+}: Pick<StreamChange, 'kind' | 'url' | 'body'> & { method?: string | undefined }): void {
+  if (kind !== 'graphql' || (!body && method === 'GET' && !isSocketUrl(url))) return
+  const refuse = () =>
+    new Problem(
+      'invalid_field',
+      'body: expected a GraphQL request: JSON with a `query`, and perhaps `variables`.',
+      'body',
+    )
+  try {
+    if (typeof JSON.parse(body ?? '').query !== 'string') throw refuse()
+  } catch {
+    throw refuse()
+  }
 }
 
 function checkBody(method: StreamChange['method'], body: string | undefined): void {

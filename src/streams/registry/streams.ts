@@ -3,7 +3,7 @@ import { checkpoints, states, streams } from '../../../drizzle/schema.ts'
 import type { Caller } from '../../auth/caller.ts'
 import type { Bus } from '../../bus/bus.ts'
 import { batched } from '../../core/batch.ts'
-import { isPushed, isSocketUrl, kindsOfUrl } from '../../core/sets/stream-kinds.ts'
+import { isPushed, isSocketUrl, kindsOfUrl, OTHERWISE, STREAM_KIND } from '../../core/sets/stream-kinds.ts'
 import { isUuid } from '../../core/uuid.ts'
 import { Problem } from '../../errors.ts'
 import type { EgressConnect } from '../../net/egress.ts'
@@ -26,6 +26,7 @@ import { changedPush } from './push-settings.ts'
 import {
   checkKindOfUrl,
   checkPushed,
+  checkSubscription,
   type DeadAfter,
   MAX_TAGS,
   type PreviewRequest,
@@ -178,7 +179,8 @@ export class Streams {
     explored?: (kindReason: string) => void,
   ): Promise<Registration & Pick<Stream, 'kind'>> {
     const { limits, fetch, mayReach } = this.#deps
-    const { url, method = 'GET', headers = {}, body, kind, auth } = registration
+    const { url, headers = {}, body, kind, auth } = registration
+    const method = registration.method ?? STREAM_KIND[kind ?? OTHERWISE].method
     // Nothing is requested from where pushed events come from.
     if (kind !== undefined && isPushed(kind)) return { ...registration, kind }
     await mayReach?.(url)
@@ -201,7 +203,8 @@ export class Streams {
     looking: PreviewRequest,
     signal: AbortSignal,
   ): Promise<Preview & { known: { id: string; name: string }[] }> {
-    const { url, method = 'GET', headers = {}, body, kind, messages = null, select } = looking
+    const { url, headers = {}, body, kind, messages = null, select } = looking
+    const method = looking.method ?? STREAM_KIND[kind ?? OTHERWISE].method
     const asked = { url: new URL(url).href, method, headers, body: body ?? null }
     const known = await this.#deps.db
       .select({ id: streams.id, name: streams.name })
@@ -420,6 +423,7 @@ async function carryOut(tx: Database, id: string, change: StreamChange) {
     .where(eq(streams.id, uuid(id)))
     .returning()
   if (stream === undefined) throw noStream(id)
+  checkSubscription({ ...stream, body: stream.body ?? '' })
   const twins = await changeTwin(tx, id, set)
   if (DEFINING.some((field) => change[field] !== undefined)) await startOver(tx, [id, ...twins])
   if (new URL(stream.url).host !== new URL(before.url).host) await forgetCookies(tx, id)

@@ -374,6 +374,7 @@ class Connection {
         await this.#endOfChunk()
         if (piece.isWhole) this.#reader.heard()
       }
+      this.#farewell = source.farewell
       if (!this.#signal.aborted) {
         source.finish?.()
         await this.#endOfChunk()
@@ -385,7 +386,6 @@ class Connection {
       this.#signal.removeEventListener('abort', stop)
       stop()
     }
-    this.#farewell = source.farewell
     this.#wasSilent = silence.silences === 1
     if (silence.silences > 1) {
       const seconds = Math.round((this.#run.evidence.silenceMs ?? 0) / 1000)

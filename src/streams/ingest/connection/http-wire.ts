@@ -11,17 +11,23 @@ export interface BodyFormat {
   /** How text ends that doesn't end within an event. */
   endOfEvent: RegExp
   parser(config: SseConfig, stream: Stream): Parser
+  /** Headers of every request, unless the stream has its own. */
+  headers?: Record<string, string>
   /** How a request asks for everything after an event; undefined if it can't. */
   resuming(lastEventId: string, request: UpstreamRequest, stream: Stream): Resuming | undefined
 }
 
 /** As for server-sent events; a format without event names or IDs reports none. */
-export type Parser = SseParser
+export type Parser = SseParser & {
+  /** Whether the upstream has said that nothing follows. */
+  readonly isOver?: boolean
+}
 
 /** What differs in a request that resumes. */
 export interface Resuming {
   headers?: Record<string, string>
   url?: string
+  body?: string
 }
 
 /** A kind whose connections are responses without an end. */
@@ -34,8 +40,9 @@ export function httpFormat(format: BodyFormat): Format {
       return {
         async ask({ request, lastEventId, limits, signal, fetch, means }) {
           const resumed = lastEventId ? resuming(lastEventId, request, stream) : undefined
-          const asked = { ...request, url: resumed?.url ?? request.url }
-          const own = { ...headersOf(kind), ...resumed?.headers }
+          const { url = request.url, body = request.body } = resumed ?? {}
+          const asked = { ...request, url, body }
+          const own = { ...headersOf(kind), ...missing(format.headers, request), ...resumed?.headers }
           const answer = await askUpstream(asked, own, limits, signal, fetch, means)
           return { answer, isResumed: resumed !== undefined }
         },
@@ -44,6 +51,12 @@ export function httpFormat(format: BodyFormat): Format {
       }
     },
   }
+}
+
+/** The headers that a request doesn't have. */
+function missing(headers: Record<string, string> = {}, request: UpstreamRequest): Record<string, string> {
+  const given = new Headers(request.headers)
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !given.has(name)))
 }
 
 function headersOf(kind: StreamKind): Record<string, string> {
@@ -67,8 +80,11 @@ function bodySource(response: Response, parser: Parser, endOfEvent: RegExp): Sou
   // The parser skips the byte order mark; skipping it here, too, would skip a second one.
   const decoder = new TextDecoder(undefined, { ignoreBOM: true })
   return {
-    farewell: 'The upstream closed the stream',
+    get farewell() {
+      return parser.isOver ? 'The upstream completed the subscription' : 'The upstream closed the stream'
+    },
     async read(): Promise<Piece | undefined> {
+      if (parser.isOver) return undefined
       const { done, value } = await reader.read().catch((error: Error) => {
         if (packed === undefined || hasRead || !isCodingError(error)) throw error
         throw new UpstreamError('bad_encoding', `The stream isn't valid ${codings.join(', ')}.`)

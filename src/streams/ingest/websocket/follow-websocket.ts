@@ -82,7 +82,7 @@ function linesOf(text: string): string[] {
 }
 
 /** The messages of a template with an ID; within JSON, as the inside of a string. */
-function filled(template: string, id: string): string[] {
+export function filled(template: string, id: string): string[] {
   return linesOf(template).map((line) => {
     const text = /^\s*[[{]/.test(line) ? JSON.stringify(id).slice(1, -1) : id
     return line.replaceAll('{lastEventId}', () => text)

@@ -41,11 +41,11 @@ export class SocketSource implements Source {
   }
 
   async read(): Promise<Piece | undefined> {
-    if (this.#fault !== undefined) throw this.#fault
+    this.#expectNoFault()
     if (this.#isOver) return undefined
     const { value, done } = await this.#open.bytes.next()
     if (done) {
-      if (this.#fault !== undefined) throw this.#fault
+      this.#expectNoFault()
       if (this.#isClosing) return undefined
       throw new Error('The connection ended without a close frame')
     }
@@ -73,6 +73,10 @@ export class SocketSource implements Source {
 
   close(): void {
     this.#end(GOING_AWAY)
+  }
+
+  #expectNoFault(): void {
+    if (this.#fault !== undefined) throw this.#fault
   }
 
   #deliver(events: readonly ReceivedEvent[]): void {
