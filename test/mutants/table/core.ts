@@ -362,4 +362,22 @@ export const CORE: readonly Mistake[] = [
     hurts: 'A silence of an hour lasts a minute.',
     tests: ['test/core/schedule.test.ts'],
   },
+  {
+    name: 'polls without a change are left out of the rate',
+    guard: 'rule',
+    file: 'src/core/change/rate.ts',
+    find: 'return [...groups.filter(({ changed }) => changed > 0), { ...sumOf(still), intervalMs: 0 }]',
+    replace: 'return groups.filter(({ changed }) => changed > 0)',
+    hurts: 'An API that rarely changes seems to change all the time.',
+    tests: ['test/core/change-coverage.test.ts'],
+  },
+  {
+    name: 'only one poll without a change counts in the rate',
+    guard: 'rule',
+    file: 'src/core/change/rate.ts',
+    find: '{ ...sumOf(still), intervalMs: 0 }]',
+    replace: '...still.slice(0, 1)]',
+    hurts: 'An API that rarely changes seems to change all the time.',
+    tests: ['test/core/change-coverage.test.ts'],
+  },
 ]
