@@ -26,6 +26,7 @@ thead th{color:var(--soft);font-size:.875rem}
 .number{text-align:right;padding-right:0;padding-left:.75rem}
 td.number{white-space:nowrap}
 .wide{min-width:38rem}
+.wide .number{padding-right:.75rem}
 .name{min-width:12rem;overflow-wrap:anywhere}
 .uptime{display:block;width:100%;height:2.25rem;margin:.75rem 0 .25rem}
 .answered{fill:var(--good)}

@@ -71,7 +71,9 @@ function contents({ streams: { total, shown: some }, rows }: TagReportData): str
   const polled = rows.filter(({ subject }) => subject.intervalMs !== null).length
   const parts = [
     ...(polled > 0 ? [`${polled} polled`] : []),
-    ...(polled < some ? [`${some - polled} followed as an event stream`] : []),
+    ...(polled < some
+      ? [`${some - polled} followed as ${some - polled === 1 ? 'an event stream' : 'event streams'}`]
+      : []),
   ].join(', ')
   if (total > some)
     return `${total} streams have this tag. This report is of the first ${some} by name (${parts}); its totals leave out the others.`

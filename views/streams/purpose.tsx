@@ -16,8 +16,8 @@ export function PurposeText({ is, of }: Purpose) {
     return <>Twin of {name}: the same API, streamed by Weir's proxy, to measure what streaming saves.</>
   return (
     <>
-      What the proxy polls for the <a href="/twins">twin</a> of {name}. It stops with the twin, and doesn't
-      count in totals.
+      What the proxy polls for the <a href="/twins">twin</a> of {name}. It stops with the twin. In totals of
+      savings, the API counts once.
     </>
   )
 }

@@ -39,7 +39,6 @@ export async function readCpuTrials(db: Database, streamId: string): Promise<Sto
     .from(cpuTrials)
     .where(eq(cpuTrials.streamId, streamId))
     .orderBy(desc(cpuTrials.at))
-    .limit(CPU_TRIALS_KEPT)
   return rows.map(({ result, at }) => stored(result, at))
 }
 
