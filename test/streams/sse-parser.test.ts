@@ -117,3 +117,9 @@ test('an endless ID is too large, too, and a long one is cut', () => {
   expect(ids.length).toBe(16_384)
   expect(event).toMatchObject({ data: 'y' })
 })
+
+test('the hash covers what was received before the event was too large', () => {
+  const piece = 'é'.repeat(1_000)
+  const told = read(['id: 2\ndata: ', ...Array(101).fill(piece), '\n\n'], 100_000)
+  expect(told).toEqual([{ id: '2', event: undefined, bytes: 202_000, hash: sha(piece.repeat(101)) }])
+})

@@ -1,5 +1,7 @@
 import type { Mistake } from '../mistake.ts'
 
+const BODIES = ['test/streams/bodies.test.ts']
+const SSE_PARSER = ['test/streams/sse-parser.test.ts']
 const CLOCK_SSE = ['test/streams/clock-sse.test.ts']
 const CLOCK_POLL = ['test/streams/clock-poll.test.ts']
 const CHECKS = ['test/core/scheduled-checks.test.ts']
@@ -125,6 +127,69 @@ export const INGEST: readonly Mistake[] = [
     replace: 'id',
     hurts: 'An upstream with IDs beyond ASCII starts over, or the request fails.',
     tests: CLOCK_SSE,
+  },
+  {
+    name: 'bytes that are no text are decoded anyway',
+    guard: 'unit',
+    file: 'src/streams/content/text.ts',
+    find: "return loose?.text.includes('\\0') ? undefined : loose",
+    replace: 'return loose',
+    hurts: 'An image that is served as a page is stored as broken text.',
+    tests: BODIES,
+  },
+  {
+    name: 'bytes after a gzip member are an error',
+    guard: 'unit',
+    file: 'src/streams/content/codings.ts',
+    find: 'if (members.length === 0) throw error',
+    replace: 'throw error',
+    hurts: 'A stream whose server adds a line end to its gzip is dead.',
+    tests: BODIES,
+  },
+  {
+    name: 'content that isn’t JSON is always an error',
+    guard: 'scope',
+    file: 'src/streams/ingest/follow-poll.ts',
+    find: 'if (asksForDocument(run.stream)) throw refuse(answer, received, step)',
+    replace: 'throw refuse(answer, received, step)',
+    hurts: 'A page, and half a document, are refused although they could be stored.',
+    tests: BODIES,
+  },
+  {
+    name: 'a Last-Modified of this second is a validator',
+    guard: 'unit',
+    file: 'src/streams/content/validators.ts',
+    find: 'const STRONG_MS = 1_000',
+    replace: 'const STRONG_MS = 0',
+    hurts: 'A file that is written twice within a second is taken for unchanged.',
+    tests: ['test/streams/validators.test.ts'],
+  },
+  {
+    name: 'an endless event is read without end',
+    guard: 'bound',
+    file: 'src/streams/content/long-event.ts',
+    find: 'if (this.#chars > MAX_READ_TIMES * this.#config.maxChars) this.#giveUp()',
+    replace: '',
+    hurts: 'One event without an end keeps a stream busy for ever.',
+    tests: SSE_PARSER,
+  },
+  {
+    name: 'the hash of a large event begins where it became too large',
+    guard: 'unit',
+    file: 'src/streams/content/long-event.ts',
+    find: 'for (const kept of this.#data ?? []) this.#hash.update(kept)',
+    replace: '',
+    hurts: 'The hash in the log is that of nothing that was sent.',
+    tests: SSE_PARSER,
+  },
+  {
+    name: 'pages of any depth are selected in',
+    guard: 'bound',
+    file: 'src/streams/content/select.ts',
+    find: 'if (++this.#levels > MAX_LEVELS)',
+    replace: 'if (++this.#levels > Number.POSITIVE_INFINITY)',
+    hurts: 'A page of a million open elements ends a worker, again with each poll.',
+    tests: ['test/streams/select.test.ts'],
   },
   {
     name: 'event names of any length are stored',
