@@ -12,6 +12,7 @@ import { comparisonsOf } from '../streams/measures/comparisons.ts'
 import { type StepOf, sumsOf, type Window } from '../streams/measures/measures.ts'
 import { readStreamSavings, type StreamSavings, summaryOf } from '../streams/measures/savings.ts'
 import { hideValues } from '../streams/registry/own-secrets.ts'
+import { optionSecrets } from '../streams/registry/request-options.ts'
 import { availabilityFigures, changeFigures, type Figure, savingsFigures, sizeFigures } from './figures.ts'
 
 /** Longest period of a report, in milliseconds: a year and a day of a leap year. */
@@ -119,7 +120,7 @@ function wordsOf(estimate: Estimate | null, savings: StreamSavings | undefined):
 /** What the report is about, without header values and without keys in the URL. */
 function subjectOf(stream: Stream, isPolled: boolean): Report['subject'] {
   const { url, hidden } = publicUrl(stream.url)
-  const hide = hideValues(stream.headers)
+  const hide = hideValues(stream.headers, optionSecrets(stream))
   return {
     name: hide(withoutHidden(stream.name, hidden)),
     url: hide(url),
