@@ -13,6 +13,7 @@ import { lastCpuTrials, type StoredCpuTrial } from '../streams/measures/cpu-tria
 import { type StepOf, sumsOf, type Window } from '../streams/measures/measures.ts'
 import { readStreamSavings, type StreamSavings, summaryOf } from '../streams/measures/savings.ts'
 import { hideValues } from '../streams/registry/own-secrets.ts'
+import { optionSecrets } from '../streams/registry/request-options.ts'
 import {
   availabilityFigures,
   changeFigures,
@@ -136,7 +137,7 @@ function wordsOf(estimate: Estimate | null, savings: StreamSavings | undefined):
 /** What the report is about, without header values and without keys in the URL. */
 export function subjectOf(stream: Stream): Subject {
   const { url, hidden } = publicUrl(stream.url)
-  const hide = hideValues(stream.headers)
+  const hide = hideValues(stream.headers, optionSecrets(stream))
   return {
     name: hide(withoutHidden(stream.name, hidden)),
     url: hide(url),

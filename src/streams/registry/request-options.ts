@@ -74,8 +74,6 @@ export interface GivenOptions {
   tls?: ClientTls | null
 }
 
-export const OPTION_NAMES = ['cookies', 'repeatable', 'auth', 'tls'] as const satisfies (keyof GivenOptions)[]
-
 type Stored = Pick<Stream, 'auth' | 'tls'>
 
 /**

@@ -20,7 +20,7 @@ beforeEach(() => {
 afterEach(async () => {
   await weir?.close()
   await upstream.stop()
-  removeDataDir(dataDir)
+  await removeDataDir(dataDir)
 })
 
 const sent = (path: string) => (upstream.requests.get(path) ?? []).map(({ headers }) => headers.get('cookie'))

@@ -71,6 +71,28 @@ test('a stream that signs in is followed, and its kind is detected', async () =>
   expect(JSON.stringify(await weir.logs(id))).not.toContain('a-secret-token')
 })
 
+test('an event stream signs in, too, and keeps its cookies', async () => {
+  const seen: (string | null)[] = []
+  upstream.on('/events', (request) => {
+    const { headers } = request
+    if (!headers.has('authorization')) {
+      const challenge = 'Digest realm="r", nonce="n", qop="auth"'
+      return new Response('', {
+        status: 401,
+        headers: { 'www-authenticate': challenge, 'set-cookie': 'seen=1' },
+      })
+    }
+    seen.push(headers.get('cookie'))
+    return new Response('data: 1\n\n', { headers: { 'content-type': 'text/event-stream' } })
+  })
+  const auth = { type: 'digest', username: 'me', password: 'a-password' }
+  const { id, kind } = await weir.register({ url: `${upstream.url}/events`, auth, cookies: 'stream' })
+  expect(kind).toBe('sse')
+  await weir.entry(id, 'an event is logged', (entry) => entry.kind === 'event')
+  expect(seen.every((cookie) => cookie === 'seen=1')).toBe(true)
+  await weir.send('POST', `/api/streams/${id}/stop`)
+})
+
 test('a change keeps what it leaves out, and hidden secrets stay', async () => {
   const id = idOf(await add({ auth: oauth2(), cookies: 'stream' }))
   const change = async (body: object) => (await weir.send('PATCH', `/api/streams/${id}`, body)).json()
