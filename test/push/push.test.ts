@@ -112,7 +112,13 @@ describe('what is pushed', () => {
     const refused = await send(url, '{}')
     expect(refused).toMatchObject({ status: 503, code: 'unavailable' })
     expect(Number(refused.retryAfter)).toBeGreaterThan(0)
+    const before = Date.now()
     await api('POST', `/api/streams/${id}/start`)
+    // The time in which it was stopped isn't a silence.
+    const { evidence } = await status(id)
+    expect(Date.parse((evidence as unknown as { phaseSince: string }).phaseSince)).toBeGreaterThanOrEqual(
+      before,
+    )
     expect(await send(url, '{}')).toMatchObject({ status: 202, seq: 1 })
   })
 })

@@ -3,7 +3,14 @@ import { checkpoints, states, streams } from '../../../drizzle/schema.ts'
 import type { Caller } from '../../auth/caller.ts'
 import type { Bus } from '../../bus/bus.ts'
 import { batched } from '../../core/batch.ts'
-import { isPushed, isSocketUrl, kindsOfUrl, OTHERWISE, STREAM_KIND } from '../../core/sets/stream-kinds.ts'
+import {
+  isPushed,
+  isSocketUrl,
+  kindsOfUrl,
+  OTHERWISE,
+  PUSHED_KINDS,
+  STREAM_KIND,
+} from '../../core/sets/stream-kinds.ts'
 import { isUuid } from '../../core/uuid.ts'
 import { Problem } from '../../errors.ts'
 import type { EgressConnect } from '../../net/egress.ts'
@@ -382,7 +389,7 @@ export class Streams {
       const changed = rows.map((row) => row.id)
       if (changed.length > 0) {
         // Somebody asks to start it now, so a wait that an earlier run owed its upstream doesn't delay it.
-        const evidence = sql`${states.evidence} - '{nextRetryAt,failingSince,checks,degradedSince}'::text[] || jsonb_build_object('failures', 0, 'phaseSince', ${now.getTime()}::float8)`
+        const evidence = sql`${states.evidence} - '{nextRetryAt,failingSince,checks,degradedSince}'::text[] || '{"failures":0}'::jsonb || ${waitsSince(now)}`
         await tx
           .update(states)
           .set({ ...opening(desired), evidence, statusSince: now, subscribedAt: asIfSubscribed(now) })
@@ -439,6 +446,12 @@ function pushOf(before: Pick<Stream, 'kind' | 'push'>, { kind = before.kind, pus
 
 function idle(id: string): SQL {
   return and(eq(streams.id, id), eq(streams.desired, 'idle')) as SQL
+}
+
+/** What is pushed is expected from now on: no run says since when. */
+function waitsSince(now: Date): SQL {
+  const pushed = sql`SELECT FROM ${streams} WHERE ${streams.id} = ${states.streamId} AND ${inArray(streams.kind, PUSHED_KINDS)}`
+  return sql`CASE WHEN EXISTS (${pushed}) THEN jsonb_build_object('phaseSince', ${now.getTime()}::float8) ELSE '{}' END`
 }
 
 /** A proxied stream that was started runs for a while even without subscribers. */
