@@ -1,5 +1,7 @@
 import { mediaTypeIn } from './media-types.ts'
 
+type MessageName = 'first' | 'resume' | 'init' | 'idPointer' | 'pingMs' | 'protocol'
+
 /** How streams of each kind are followed, judged, measured and described. */
 interface StreamKindFacts {
   /** In forms and lists. */
@@ -21,6 +23,8 @@ interface StreamKindFacts {
   mayEnd: boolean
   /** Schemes of its URLs. */
   schemes: readonly string[]
+  /** What its owner may set of what is sent on its connections. */
+  messages: readonly MessageName[]
   /** Method of its requests, unless the owner sets another. */
   method: 'GET' | 'POST'
 }
@@ -40,6 +44,7 @@ export const STREAM_KIND = {
     otherTypes: [],
     mayEnd: false,
     schemes: HTTP,
+    messages: [],
     method: 'GET',
   },
   ndjson: {
@@ -61,6 +66,7 @@ export const STREAM_KIND = {
     otherTypes: ['application/json', 'application/octet-stream', 'text/plain'],
     mayEnd: true,
     schemes: HTTP,
+    messages: ['resume', 'idPointer'],
     method: 'GET',
   },
   websocket: {
@@ -74,6 +80,7 @@ export const STREAM_KIND = {
     otherTypes: [],
     mayEnd: false,
     schemes: ['ws:', 'wss:'],
+    messages: ['first', 'resume', 'idPointer', 'pingMs', 'protocol'],
     method: 'GET',
   },
   graphql: {
@@ -87,6 +94,7 @@ export const STREAM_KIND = {
     otherTypes: [],
     mayEnd: false,
     schemes: ['http:', 'https:', 'ws:', 'wss:'],
+    messages: ['init', 'resume', 'idPointer', 'pingMs'],
     method: 'POST',
   },
   poll: {
@@ -100,6 +108,7 @@ export const STREAM_KIND = {
     otherTypes: [],
     mayEnd: false,
     schemes: HTTP,
+    messages: [],
     method: 'GET',
   },
 } as const satisfies Record<string, StreamKindFacts>

@@ -1,3 +1,4 @@
+import type { Messages } from '../../../drizzle/schema.ts'
 import type { StreamFormData } from '../../../views/stream/edit.tsx'
 import { HIDDEN } from '../../core/hidden.ts'
 import { eachField, PLAIN_FIELDS } from '../../core/sets/stream-fields.ts'
@@ -5,6 +6,7 @@ import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { changedHeaders } from '../../streams/registry/changed-headers.ts'
+import { SECRET_MESSAGES, shownMessages } from '../../streams/registry/messages.ts'
 import type { StreamChange } from '../../streams/registry/registration.ts'
 
 const MEGABYTE = 1_000_000
@@ -21,6 +23,7 @@ export function streamForm(
     stream,
     values: typed?.values ?? valuesOf(stream),
     headers: Object.keys(stream.headers),
+    messages: SECRET_MESSAGES.filter((name) => stream.messages?.[name] !== undefined),
     channels,
     fixed: fixedBy(stream),
     resumes: typed === undefined ? stream.resumes : typed.values.resumes !== undefined,
@@ -63,7 +66,8 @@ export function changeOf(stream: Stream, values: Values): Record<string, unknown
     ...(stream.proxyKey !== null && { alwaysOn: values.alwaysOn !== undefined }),
   }
   const headers = Object.fromEntries(Object.keys(stream.headers).map((name) => [name, HIDDEN]))
-  const now = { ...stream, headers, body: stream.body ?? '' } as unknown as Record<string, unknown>
+  const messages = shownMessages(stream.messages)
+  const now = { ...stream, headers, messages, body: stream.body ?? '' } as unknown as Record<string, unknown>
   const changed = Object.entries(wanted).filter(([field, value]) => !Bun.deepEquals(value, now[field]))
   const change = Object.fromEntries(changed)
   // Whether a body may be sent depends on the method.
@@ -80,6 +84,7 @@ function askedOf(stream: Stream, values: Values): Record<string, unknown> {
     headers: headersOf(stream.headers, values),
     body: values.body?.replaceAll('\r\n', '\n') ?? '',
     ...plainIn(values, (part) => part === 'response'),
+    ...(values['messages.idPointer'] !== undefined && { messages: messagesOf(stream.messages, values) }),
     ...(values.intervalSeconds !== undefined && { intervalMs: scaled(values.intervalSeconds, 1_000) }),
     ...(values.silenceSeconds !== undefined && {
       silenceMs: optional(values.silenceSeconds, 1_000),
@@ -94,6 +99,24 @@ function plainIn(values: Values, isIn: (part: (typeof PLAIN_FIELDS)[number]['par
       type === 'list' ? splitList(values[name], separator) : (values[name]?.trim() ?? ''),
     PLAIN_FIELDS.filter(({ part }) => isIn(part)),
   )
+}
+
+/** The stream's messages, with hidden texts, unless they are removed or given again. */
+function messagesOf(stored: Stream['messages'], values: Values): Stream['messages'] {
+  const typed = (name: keyof Messages) => values[`messages.${name}`]?.replaceAll('\r\n', '\n').trim()
+  const texts = SECRET_MESSAGES.flatMap((name) => {
+    const isKept = stored?.[name] !== undefined && values[`remove.messages.${name}`] === undefined
+    const text = typed(name) || (isKept ? HIDDEN : '')
+    return text === '' ? [] : [[name, text]]
+  })
+  const [idPointer, protocol, seconds] = [typed('idPointer'), typed('protocol'), typed('pingMs')]
+  const messages = {
+    ...Object.fromEntries(texts),
+    ...(idPointer && { idPointer }),
+    ...(protocol && { protocol }),
+    ...(seconds && { pingMs: scaled(seconds, 1_000) }),
+  }
+  return Object.keys(messages).length === 0 ? null : messages
 }
 
 /** The stream's headers, with hidden values, unless they are removed or given a new value, and the added ones. */
@@ -149,6 +172,9 @@ function valuesOf(stream: Stream): Record<string, string> {
     kind: stream.kind,
     method: stream.method,
     body: stream.body ?? '',
+    'messages.idPointer': stream.messages?.idPointer ?? '',
+    'messages.protocol': stream.messages?.protocol ?? '',
+    'messages.pingMs': text(stream.messages?.pingMs, 1_000),
     intervalSeconds: String(stream.intervalMs / 1_000),
     silenceSeconds: text(silenceMs, 1_000),
     deadAfterFailures: text(deadAfterFailures, 1),
