@@ -6,6 +6,7 @@ import { removeDataDir } from '../support/data-dir.ts'
 import { type SocketUpstream, startSocketUpstream } from '../support/socket-upstream.ts'
 import { until } from '../support/until.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
+import { importInto } from '../transfer/client.ts'
 
 const MAX_BODY_BYTES = 100_000
 
@@ -252,4 +253,42 @@ test.each([
 ])('%j is refused', async (registration, field) => {
   const response = await weir.send('POST', '/api/streams', registration)
   expect([response.status, (await response.json()).field]).toEqual([422, field])
+})
+
+test('messages survive the form, an export and an import', async () => {
+  const upstream = started()
+  const messages = { first: 'subscribe', idPointer: '/id', pingMs: 5_000 }
+  const { id } = await weir.register({ url: upstream.url, messages, start: false, tags: ['moved'] })
+  const stored = async () => {
+    const text = await (await weir.get('/api/streams/export?format=json&secrets=true&tag=moved')).text()
+    return (JSON.parse(text) as { messages?: object }[])[0]?.messages
+  }
+  expect(await stored()).toEqual(messages)
+  const form = {
+    name: 'socket',
+    url: upstream.url,
+    kind: 'websocket',
+    method: 'GET',
+    body: '',
+    tags: 'moved',
+  }
+  const edited = await fetch(`${weir.url}/streams/${id}/edit`, {
+    method: 'POST',
+    redirect: 'manual',
+    headers: { Origin: weir.url, 'Content-Type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({
+      ...form,
+      ...{ 'messages.first': '', 'messages.resume': 'after {lastEventId}' },
+      ...{ 'messages.idPointer': '/seq', 'messages.pingMs': '5', 'messages.protocol': '' },
+    }),
+  })
+  expect(edited.status).toBe(303)
+  const changed = { ...messages, idPointer: '/seq', resume: 'after {lastEventId}' }
+  expect(await stored()).toEqual(changed)
+  for (const format of ['json', 'ndjson', 'csv']) {
+    const file = await (await weir.get(`/api/streams/export?format=${format}&tag=moved`)).text()
+    expect(file).not.toContain('subscribe')
+    expect((await importInto(weir, file)).totals).toMatchObject({ lines: 1, unchanged: 1 })
+  }
+  expect(await stored()).toEqual(changed)
 })

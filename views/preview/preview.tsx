@@ -141,6 +141,25 @@ function RequestFields({ values = {}, found }: Pick<PreviewFormData, 'values' | 
         <small id="about-select" class="wide muted">
           {STREAM_FIELD.select.hint}
         </small>
+        <label class="check wide">
+          <input
+            type="checkbox"
+            name="isSubscription"
+            value="yes"
+            checked={values.isSubscription !== undefined}
+          />
+          The body is a GraphQL subscription
+        </label>
+        <label class="wide">
+          First messages of a WebSocket
+          <textarea
+            name="first"
+            rows={2}
+            spellcheck={false}
+            placeholder="One per line. Never shown again."
+            autocomplete="off"
+          />
+        </label>
       </div>
     </details>
   )

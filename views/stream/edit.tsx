@@ -16,6 +16,8 @@ export interface StreamFormData {
   hasSecret: boolean
   /** Whose certificates its TLS uses. */
   tls: { certificate: Known | null; ca: readonly Known[] } | null
+  /** Names of the messages that are set; their texts are never shown. */
+  messages: readonly string[]
   /** Names of the existing channels. */
   channels: readonly string[]
   /** Why the request can't be edited here; its fields are left out then. */
@@ -283,6 +285,7 @@ function Asked(form: StreamFormData) {
       </fieldset>
       <SigningIn {...form} />
       <Tls {...form} />
+      <Messages {...form} />
       <fieldset>
         <legend>Response</legend>
         <Plain form={form} part="response" />
@@ -325,6 +328,65 @@ function PushFields(form: StreamFormData) {
         hint="A header, or a JSON Pointer such as /id. Leave empty for what the sender documents."
       />
     </>
+  )
+}
+
+const TEXTS = {
+  first: { title: 'First messages', hint: 'Sent once it is open, one per line.' },
+  init: { title: 'Payload of connection_init', hint: 'JSON.' },
+  resume: {
+    title: 'To resume',
+    hint: 'Sent instead after a break, with {lastEventId}; for JSON lines, a query such as since={lastEventId}.',
+  },
+} as const
+
+/** What is sent on the connection, and where the IDs of events are. */
+function Messages(form: StreamFormData) {
+  const names: readonly string[] = STREAM_KIND[form.stream.kind].messages
+  if (names.length === 0) return null
+  return (
+    <fieldset>
+      <legend>Messages</legend>
+      {(['first', 'init', 'resume'] as const)
+        .filter((name) => names.includes(name))
+        .map((name) => (
+          <div class="wide">
+            <Area
+              form={form}
+              name={`messages.${name}`}
+              title={TEXTS[name].title}
+              hint={`${TEXTS[name].hint} Never shown again${form.messages.includes(name) ? '; leave empty to keep it' : ''}.`}
+            />
+            {form.messages.includes(name) && (
+              <label class="check">
+                <input type="checkbox" name={`remove.messages.${name}`} value="yes" />
+                Remove
+              </label>
+            )}
+          </div>
+        ))}
+      <Text
+        form={form}
+        name="messages.idPointer"
+        title="ID pointer"
+        hint="JSON Pointer to the ID in an event, such as /id."
+        maxlength={1_024}
+      />
+      {names.includes('pingMs') && (
+        <Text
+          form={form}
+          name="messages.pingMs"
+          title="Ping interval (seconds)"
+          hint="0 for none. Default: 20."
+          type="number"
+          min="0"
+          step="any"
+        />
+      )}
+      {names.includes('protocol') && (
+        <Text form={form} name="messages.protocol" title="Subprotocol" maxlength={200} />
+      )}
+    </fieldset>
   )
 }
 

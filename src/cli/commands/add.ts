@@ -4,6 +4,7 @@ import { isStreamKind, STREAM_KINDS } from '../../core/sets/stream-kinds.ts'
 import { type Command, EXIT, type Given, UsageError } from '../command.ts'
 import { DEAD_AFTER_OPTIONS, deadAfter } from '../dead-after.ts'
 import { durationMs } from '../durations.ts'
+import { MESSAGES_OPTIONS, messages } from '../messages.ts'
 import { say, sayJson } from '../print.ts'
 import { REQUEST_OPTIONS, requestOptions } from '../request-options.ts'
 
@@ -31,6 +32,7 @@ export const add: Command = {
     ...REQUEST_OPTIONS,
     ...plainOptions(),
     ...DEAD_AFTER_OPTIONS,
+    ...MESSAGES_OPTIONS,
     resumes: { help: 'the upstream sends everything after Last-Event-ID: no gap without proof' },
     start: { help: 'start immediately (default)' },
     'no-start': { help: "don't start" },
@@ -39,6 +41,7 @@ export const add: Command = {
   examples: [
     'weir add https://api.example.com/prices --interval 5s --tag shop',
     "weir add https://api.example.com/events --kind sse -H 'Authorization: Bearer secret'",
+    `weir add wss://api.example.com/feed --first-message '{"op":"subscribe"}' --id-pointer /seq`,
     `weir add https://api.example.com/graphql -H 'Content-Type: application/json' --body '{"query":"{ prices }"}'`,
   ],
   async run(given, io) {
@@ -73,6 +76,7 @@ async function registration(given: Given) {
     ...(given.has('header') && { headers: headers(given.texts('header')) }),
     ...(await requestOptions(given)),
     ...deadAfter(given),
+    ...messages(given),
     ...(given.has('resumes') && { resumes: true }),
     ...(given.has('no-start') && { start: false }),
     ...(given.has('twin') && { twin: true }),

@@ -1,5 +1,7 @@
 import { mediaTypeIn } from './media-types.ts'
 
+type MessageName = 'first' | 'resume' | 'init' | 'idPointer' | 'pingMs' | 'protocol'
+
 /** How streams of each kind are followed, judged, measured and described. */
 interface StreamKindFacts {
   /** In forms and lists. */
@@ -23,6 +25,8 @@ interface StreamKindFacts {
   mayEnd: boolean
   /** Schemes of its URLs. */
   schemes: readonly string[]
+  /** What its owner may set of what is sent on its connections. */
+  messages: readonly MessageName[]
   /** Method of its requests, unless the owner sets another. */
   method: 'GET' | 'POST'
 }
@@ -42,6 +46,7 @@ export const STREAM_KIND = {
     otherTypes: [],
     mayEnd: false,
     schemes: HTTP,
+    messages: [],
     method: 'GET',
   },
   ndjson: {
@@ -63,6 +68,7 @@ export const STREAM_KIND = {
     otherTypes: ['application/json', 'application/octet-stream', 'text/plain'],
     mayEnd: true,
     schemes: HTTP,
+    messages: ['resume', 'idPointer'],
     method: 'GET',
   },
   websocket: {
@@ -76,6 +82,7 @@ export const STREAM_KIND = {
     otherTypes: [],
     mayEnd: false,
     schemes: ['ws:', 'wss:'],
+    messages: ['first', 'resume', 'idPointer', 'pingMs', 'protocol'],
     method: 'GET',
   },
   graphql: {
@@ -89,6 +96,7 @@ export const STREAM_KIND = {
     otherTypes: [],
     mayEnd: false,
     schemes: ['http:', 'https:', 'ws:', 'wss:'],
+    messages: ['init', 'resume', 'idPointer', 'pingMs'],
     method: 'POST',
   },
   poll: {
@@ -102,6 +110,7 @@ export const STREAM_KIND = {
     otherTypes: [],
     mayEnd: false,
     schemes: HTTP,
+    messages: [],
     method: 'GET',
   },
   push: {
@@ -117,6 +126,7 @@ export const STREAM_KIND = {
     mayEnd: false,
     schemes: ['http:', 'https:'],
     method: 'GET',
+    messages: [],
   },
 } as const satisfies Record<string, StreamKindFacts>
 

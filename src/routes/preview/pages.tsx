@@ -83,7 +83,7 @@ function isFragment({ headers }: Request): boolean {
 }
 
 /** Drops the headers: their values are never shown again. */
-function shown({ headers: _secret, ...values }: Readonly<Values>): Values {
+function shown({ headers: _secret, first: _alsoSecret, ...values }: Readonly<Values>): Values {
   return values
 }
 
@@ -107,10 +107,15 @@ function isSame(typed: string | undefined, looked: string): boolean {
   return text === looked || (URL.canParse(text) && new URL(text).href === looked)
 }
 
-function lookingOf({ url, method, headers, body, select }: Values): Record<string, unknown> {
+function lookingOf(values: Values): Record<string, unknown> {
+  const { url, method, headers, body, first, isSubscription, select } = values
+  const isGraphql = isSubscription !== undefined
   return {
     url: url?.trim() ?? '',
-    ...(method && { method }),
+    // A subscription is sent with POST unless its owner says otherwise through the API.
+    ...(method && !(isGraphql && method === 'GET') && { method }),
+    ...(isGraphql && { kind: 'graphql' }),
+    ...(first?.trim() && { messages: { first: first.replaceAll('\r\n', '\n') } }),
     ...(headers && { headers: Object.fromEntries(headersIn(headers)) }),
     ...(body && { body: body.replaceAll('\r\n', '\n') }),
     ...(select?.trim() && { select: select.trim() }),

@@ -1,3 +1,4 @@
+import type { Messages } from '../../../drizzle/schema.ts'
 import type { StreamFormData } from '../../../views/stream/edit.tsx'
 import { HIDDEN } from '../../core/hidden.ts'
 import { DEFAULT_PUSH } from '../../core/sets/push-schemes.ts'
@@ -6,6 +7,7 @@ import { DAY_MS } from '../../core/time.ts'
 import { Problem } from '../../errors.ts'
 import type { Stream } from '../../streams/ingest/run.ts'
 import { changedHeaders } from '../../streams/registry/changed-headers.ts'
+import { SECRET_MESSAGES, shownMessages } from '../../streams/registry/messages.ts'
 import { shownPush } from '../../streams/registry/push-settings.ts'
 import type { StreamChange } from '../../streams/registry/registration.ts'
 import { registeredOptions } from '../../streams/registry/request-options.ts'
@@ -26,6 +28,7 @@ export function streamForm(
     values: typed?.values ?? valuesOf(stream),
     headers: Object.keys(stream.headers),
     ...optionFacts(stream),
+    messages: SECRET_MESSAGES.filter((name) => stream.messages?.[name] !== undefined),
     channels,
     fixed: fixedBy(stream),
     resumes: typed === undefined ? stream.resumes : typed.values.resumes !== undefined,
@@ -71,6 +74,7 @@ export function changeOf(stream: Stream, values: Values): Record<string, unknown
   const options = registeredOptions(stream, false)
   const now = {
     ...{ ...stream, ...options, headers },
+    messages: shownMessages(stream.messages),
     body: stream.body ?? '',
     push: shownPush(stream.push),
   } as unknown as Record<string, unknown>
@@ -91,6 +95,7 @@ function askedOf(stream: Stream, values: Values): Record<string, unknown> {
     body: values.body?.replaceAll('\r\n', '\n') ?? '',
     ...optionsIn(stream, values),
     ...plainIn(values, (part) => part === 'response'),
+    ...(values['messages.idPointer'] !== undefined && { messages: messagesOf(stream.messages, values) }),
     ...(values.intervalSeconds !== undefined && { intervalMs: scaled(values.intervalSeconds, 1_000) }),
     ...(values.silenceSeconds !== undefined && { silenceMs: optional(values.silenceSeconds, 1_000) }),
     ...(values.pushScheme === undefined
@@ -119,6 +124,24 @@ function plainIn(values: Values, isIn: (part: (typeof PLAIN_FIELDS)[number]['par
       type === 'list' ? splitList(values[name], separator) : (values[name]?.trim() ?? ''),
     PLAIN_FIELDS.filter(({ part }) => isIn(part)),
   )
+}
+
+/** The stream's messages, with hidden texts, unless they are removed or given again. */
+function messagesOf(stored: Stream['messages'], values: Values): Stream['messages'] {
+  const typed = (name: keyof Messages) => values[`messages.${name}`]?.replaceAll('\r\n', '\n').trim()
+  const texts = SECRET_MESSAGES.flatMap((name) => {
+    const isKept = stored?.[name] !== undefined && values[`remove.messages.${name}`] === undefined
+    const text = typed(name) || (isKept ? HIDDEN : '')
+    return text === '' ? [] : [[name, text]]
+  })
+  const [idPointer, protocol, seconds] = [typed('idPointer'), typed('protocol'), typed('pingMs')]
+  const messages = {
+    ...Object.fromEntries(texts),
+    ...(idPointer && { idPointer }),
+    ...(protocol && { protocol }),
+    ...(seconds && { pingMs: scaled(seconds, 1_000) }),
+  }
+  return Object.keys(messages).length === 0 ? null : messages
 }
 
 /** The stream's headers, with hidden values, unless they are removed or given a new value, and the added ones. */
@@ -175,6 +198,9 @@ function valuesOf(stream: Stream): Record<string, string> {
     method: stream.method,
     body: stream.body ?? '',
     ...optionValues(stream),
+    'messages.idPointer': stream.messages?.idPointer ?? '',
+    'messages.protocol': stream.messages?.protocol ?? '',
+    'messages.pingMs': text(stream.messages?.pingMs, 1_000),
     intervalSeconds: String(stream.intervalMs / 1_000),
     silenceSeconds: text(silenceMs, 1_000),
     pushScheme: stream.push?.scheme ?? DEFAULT_PUSH.scheme,

@@ -11,7 +11,7 @@ const MAX_MESSAGE_CHARS = 65_536
 /** Shortest time between two pings, in milliseconds, unless there are none. */
 const MIN_PING_MS = 1_000
 /** What may contain credentials: never returned, like the values of headers. */
-const SECRET = ['first', 'resume', 'init'] as const
+export const SECRET_MESSAGES = ['first', 'resume', 'init'] as const
 
 const text = (description: string) =>
   Type.Optional(Type.String({ maxLength: MAX_MESSAGE_CHARS, description }))
@@ -66,7 +66,7 @@ export function checkMessages(messages: Messages, mayHide: boolean): void {
   if (pingMs !== undefined && pingMs > 0 && pingMs < MIN_PING_MS) {
     throw refuse('pingMs', `messages.pingMs: expected 0, or a number from ${MIN_PING_MS} to ${HOUR_MS}.`)
   }
-  const hidden = SECRET.find((name) => messages[name] === HIDDEN)
+  const hidden = SECRET_MESSAGES.find((name) => messages[name] === HIDDEN)
   if (hidden !== undefined && !mayHide) {
     throw refuse(hidden, `The value of messages.${hidden} is hidden. Set it, or export with secrets=true.`)
   }
@@ -76,7 +76,7 @@ export function checkMessages(messages: Messages, mayHide: boolean): void {
 /** Messages as they are shown. */
 export function shownMessages(messages: Stream['messages']): Stream['messages'] {
   if (messages === null) return null
-  const hidden = SECRET.filter((name) => messages[name] !== undefined).map((name) => [name, HIDDEN])
+  const hidden = SECRET_MESSAGES.filter((name) => messages[name] !== undefined).map((name) => [name, HIDDEN])
   return { ...messages, ...Object.fromEntries(hidden) }
 }
 
@@ -94,7 +94,7 @@ export function changedMessages(
   if (given === undefined && (!isElsewhere || stored === null)) return { dropped: [] }
   const kept: Messages = { ...(given === undefined ? shownMessages(stored) : given) }
   const dropped: string[] = []
-  for (const name of SECRET) {
+  for (const name of SECRET_MESSAGES) {
     if (kept[name] !== HIDDEN) continue
     const same = stored?.[name]
     if (same === undefined) {
