@@ -1,5 +1,12 @@
 import type { Server } from 'bun'
-import { reset, sendSlowly, slowsDocuments, statusInstead, untilAnswered } from '../faults/answers.ts'
+import {
+  bodyInstead,
+  reset,
+  sendSlowly,
+  slowsDocuments,
+  statusInstead,
+  untilAnswered,
+} from '../faults/answers.ts'
 import { actionsRoute, faultsRoute } from '../faults/api.ts'
 import type { FaultHolder } from '../faults/faults.ts'
 import type { Random } from '../random.ts'
@@ -138,9 +145,10 @@ export class ServiceApi {
     const { faults, document, state } = this.#options
     if (pathname === '/feed' && document === undefined) return toResponse(NOT_FOUND)
     if (faults.current.sse?.halfOpen && !(await this.#hold(request, server))) return reset()
-    const { status, json, ...sse } = faults.current.sse ?? {}
+    const { status, json, body, ...sse } = faults.current.sse ?? {}
     if (status !== undefined) return statusInstead(status, sse)
     if (pathname === '/events') return json ? Response.json(state.snapshot()) : this.#events(request, server)
+    if (body !== undefined) return bodyInstead(body)
     const source: FeedSource = pathname === '/feed' && document ? document : state
     const value = source.snapshot()
     const answer = source.hasEtag === false ? Response.json(value) : jsonWithEtag(request, value)
