@@ -1,6 +1,6 @@
 import type { Random } from '../random.ts'
 import { FaultyWire } from '../service/wire.ts'
-import type { FaultHolder, Faults, SseFaults } from './faults.ts'
+import type { BodyFault, FaultHolder, Faults, SseFaults } from './faults.ts'
 import { RETRY_AFTER_SECONDS } from './faults.ts'
 import { cutFrame } from './sse-faults.ts'
 
@@ -21,6 +21,26 @@ export function statusInstead(status: number, { retryAfterSeconds }: SseFaults):
   if (ASKS_TO_WAIT.has(status)) headers.set('Retry-After', String(retryAfterSeconds ?? RETRY_AFTER_SECONDS))
   if (HAS_NO_BODY.has(status)) return new Response(null, { status, headers })
   return Response.json({ error: 'Injected fault', status }, { status, headers })
+}
+
+const JSON_TYPE = { 'Content-Type': 'application/json' }
+const BODIES: Readonly<Record<BodyFault, () => Response>> = {
+  page: () =>
+    new Response('<!doctype html><h1>Down for maintenance</h1>', {
+      headers: { 'Content-Type': 'text/html' },
+    }),
+  half: () => new Response('{"services":[', { headers: JSON_TYPE }),
+  image: () =>
+    new Response(new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0, 0]), {
+      headers: { 'Content-Type': 'image/png' },
+    }),
+  empty: () => new Response('', { headers: JSON_TYPE }),
+  none: () => new Response(null, { status: 204 }),
+}
+
+/** Something else instead of a document. */
+export function bodyInstead(body: BodyFault): Response {
+  return BODIES[body]()
 }
 
 /** Waits while a service accepts requests without answering, or until the client has left. */

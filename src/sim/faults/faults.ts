@@ -12,6 +12,10 @@ const MAX_RETRY_AFTER_SECONDS = 3_600
 /** Problems reported for one invalid input. */
 const MAX_PROBLEMS = 20
 
+/** A web page, half a document, an image, nothing, or 204. */
+export const BODY_FAULTS = ['page', 'half', 'image', 'empty', 'none'] as const
+export type BodyFault = (typeof BODY_FAULTS)[number]
+
 const strict = { additionalProperties: false }
 const waitMs = Type.Number({ minimum: 0, maximum: MAX_WAIT_MS })
 const share = Type.Number({ minimum: 0, maximum: 1 })
@@ -34,6 +38,8 @@ const SseFaultsSchema = Type.Object(
     /** For a `status` of 429 or 503. Default {@link RETRY_AFTER_SECONDS}. */
     retryAfterSeconds: Type.Optional(retryAfterSeconds),
     json: Type.Optional(on),
+    /** What is answered instead of a document. */
+    body: Type.Optional(Type.Union(BODY_FAULTS.map((body) => Type.Literal(body)))),
   },
   strict,
 )

@@ -1,5 +1,12 @@
 import type { Server } from 'bun'
-import { reset, sendSlowly, slowsDocuments, statusInstead, untilAnswered } from '../faults/answers.ts'
+import {
+  bodyInstead,
+  reset,
+  sendSlowly,
+  slowsDocuments,
+  statusInstead,
+  untilAnswered,
+} from '../faults/answers.ts'
 import { actionsRoute, faultsRoute } from '../faults/api.ts'
 import type { FaultHolder, Faults } from '../faults/faults.ts'
 import { Connections, redirectBy } from '../faults/http-faults.ts'
@@ -144,9 +151,10 @@ export class ServiceApi {
     if (isHeld(faults.current) && !(await this.#hold(request, server, isHeld))) return reset()
     const redirected = redirectBy(request, faults.current.http ?? {})
     if (redirected !== undefined) return redirected
-    const { status, json, ...sse } = faults.current.sse ?? {}
+    const { status, json, body, ...sse } = faults.current.sse ?? {}
     if (status !== undefined) return statusInstead(status, sse)
     if (pathname === '/events') return json ? Response.json(state.snapshot()) : this.#events(request, server)
+    if (body !== undefined) return bodyInstead(body)
     const source: FeedSource = pathname === '/feed' && document ? document : state
     const value = source.snapshot()
     const answer = source.hasEtag === false ? Response.json(value) : jsonWithEtag(request, value)
