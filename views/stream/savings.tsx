@@ -86,8 +86,9 @@ function Ways({ saved }: Pick<SavingsView, 'saved'>) {
         </table>
       </div>
       <p class="muted">
-        Bytes are bodies and heads. On the network, requests, TCP/IP headers and TLS are estimated. Shares
-        with gzip compare both sides with gzip.
+        Saved: what streaming saves compared with the polling of that row. Bytes are bodies and heads. On the
+        network, requests, TCP/IP headers and TLS are estimated. Shares with gzip compare both sides with
+        gzip.
       </p>
     </>
   )
@@ -121,7 +122,7 @@ function Moved({ count, saved }: { count: number; saved?: number | null | undefi
   return (
     <td class="number">
       {bytes(count)}
-      {saved !== undefined && <span class="muted saved">{savedPercent(saved)} saved by streaming</span>}
+      {saved !== undefined && <span class="muted saved">{savedPercent(saved)} saved</span>}
     </td>
   )
 }
