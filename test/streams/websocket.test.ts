@@ -160,6 +160,14 @@ test.each([
   expect(await errorOf(id)).toMatchObject({ code: 'closed', message })
 })
 
+test('a header that the upstream repeats when it closes is hidden', async () => {
+  const { id, upstream } = await followed({ headers: { Authorization: 'Bearer top-secret-key' } })
+  upstream.close(1008, 'top-secret-key is wrong')
+  expect((await errorOf(id)).message).toBe(
+    'The upstream closed the WebSocket with 1008 (policy violation): ••• is wrong.',
+  )
+})
+
 test('a clean end before any message says its code', async () => {
   const { url } = started({ onOpen: (socket) => socket.close(1000) })
   const { id } = await weir.register({ url })

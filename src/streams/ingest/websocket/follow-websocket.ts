@@ -34,7 +34,10 @@ export function socketWire(
       const opened = open
       if (opened !== undefined) {
         const pingMs = messages?.pingMs ?? PING_MS
-        sources.set(answer, () => new SocketSource(opened, dialogue, on, limits, pingMs))
+        sources.set(
+          answer,
+          () => new SocketSource(opened, dialogue, on, limits, { pingMs, hide: answer.hide }),
+        )
       }
       return { answer, isResumed: dialogue.isResumed }
     },

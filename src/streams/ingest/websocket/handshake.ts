@@ -135,8 +135,7 @@ async function refused(
   socket: Socket,
 ): Promise<Response> {
   if (REDIRECTS.has(status)) {
-    const to = (headers.get('location') ?? 'nowhere').slice(0, 300)
-    const message = `The upstream redirected the WebSocket to ${to} (${status}). Register that URL: redirects of a WebSocket aren't followed.`
+    const message = `The upstream redirected the WebSocket (${status}). Register the URL that it leads to: redirects of a WebSocket aren't followed.`
     throw new UpstreamError('bad_redirect', message)
   }
   const timer = setTimeout(() => socket.destroy(), ENDLESS_BODY.timeoutMs)

@@ -1,4 +1,5 @@
 import { span } from '../../../core/judging/status.ts'
+import type { Hide } from '../../registry/own-secrets.ts'
 import type { Handlers, Piece, ReceivedEvent, Source } from '../connection/follow-connection.ts'
 import { type Limits, UpstreamError } from '../upstream.ts'
 import { closeText, isCleanClose } from './close-codes.ts'
@@ -20,6 +21,7 @@ export class SocketSource implements Source {
   readonly #open: Opened
   readonly #dialogue: Dialogue
   readonly #on: Handlers
+  readonly #hide: Hide
   readonly #maxBytes: number
   readonly #frames: FrameReader
   readonly #timers: Timer[] = []
@@ -28,8 +30,18 @@ export class SocketSource implements Source {
   #isClosing = false
   farewell = 'The upstream closed the WebSocket'
 
-  /** @param pingMs time between two pings; 0: none */
-  constructor(open: Opened, dialogue: Dialogue, on: Handlers, limits: Limits, pingMs: number) {
+  /**
+   * @param pingMs time between two pings; 0: none
+   * @param hide hides credentials in what the upstream says when it closes
+   */
+  constructor(
+    open: Opened,
+    dialogue: Dialogue,
+    on: Handlers,
+    limits: Limits,
+    { pingMs, hide }: { pingMs: number; hide: Hide },
+  ) {
+    this.#hide = hide
     this.#open = open
     this.#dialogue = dialogue
     this.#on = on
@@ -93,13 +105,14 @@ export class SocketSource implements Source {
     if (message.kind !== 'text' && message.kind !== 'binary') return undefined
     const heard: Heard = this.#dialogue.hear(message)
     for (const reply of heard.replies ?? []) this.#answer(OPCODE.text, reply)
-    if (heard.fault !== undefined) this.#fail(heard.fault)
+    const { fault } = heard
+    if (fault !== undefined) this.#fail(new UpstreamError(fault.code, this.#hide(fault.message)))
     else if (heard.isOver) this.#finish('The upstream completed the subscription')
     return heard.event
   }
 
   #closed({ code, reason }: Extract<Message, { kind: 'close' }>): void {
-    const said = reason === '' ? '' : `: ${reason.slice(0, MAX_REASON_CHARS)}`
+    const said = reason === '' ? '' : `: ${this.#hide(reason).slice(0, MAX_REASON_CHARS)}`
     const farewell = `The upstream closed the WebSocket with ${closeText(code, this.#dialogue.closeWords)}${said}`
     if (isCleanClose(code)) this.#finish(farewell)
     else this.#fail(new UpstreamError('closed', `${farewell}.`))
