@@ -3,7 +3,7 @@ import { bodyInstead } from '../../src/sim/faults/answers.ts'
 import { BODY_FAULTS, type BodyFault, readFaults } from '../../src/sim/faults/faults.ts'
 import { contentOf, parseDocument } from '../../src/streams/content/content.ts'
 
-const CONTENTS: Record<BodyFault, string> = {
+const CONTENTS: Record<BodyFault, 'text' | 'bytes' | 'empty'> = {
   ...{ page: 'text', half: 'text', image: 'bytes', empty: 'empty', none: 'empty' },
 }
 
