@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
 import { bodyInstead } from '../../src/sim/faults/answers.ts'
 import { BODY_FAULTS, type BodyFault, readFaults } from '../../src/sim/faults/faults.ts'
-import { contentOf, parseDocument } from '../../src/streams/content/content.ts'
+import { type Content, contentOf, parseDocument } from '../../src/streams/content/content.ts'
 
-const CONTENTS: Record<BodyFault, 'text' | 'bytes' | 'empty'> = {
+const CONTENTS: Record<BodyFault, Content['as']> = {
   ...{ page: 'text', half: 'text', image: 'bytes', empty: 'empty', none: 'empty' },
 }
 
