@@ -93,7 +93,7 @@ test('errors of Weir are shown with their message and code', async () => {
   expect(scheme).toEqual({
     code: 4,
     out: '',
-    err: 'weir: Unsupported URL scheme: ftp. Use http or https. (invalid_field)\n',
+    err: 'weir: Unsupported URL scheme: ftp. Use http or https, or ws or wss. (invalid_field)\n',
   })
   expect((await cli('add', upstream.url, '--interval', '1ms')).err).toContain('intervalMs')
   const dead = await cli('add', 'http://127.0.0.1:1/nothing')

@@ -230,7 +230,11 @@ test('a good answer ends the failure, and the beat goes on', async () => {
 })
 
 test('validators are sent back; after a body that wasn’t stored, all of it is asked for', async () => {
-  const validators = { ETag: '"1"', 'Last-Modified': 'Mon, 30 Nov 2026 00:00:00 GMT' }
+  const validators = {
+    ETag: '"1"',
+    'Last-Modified': 'Mon, 30 Nov 2026 00:00:00 GMT',
+    Date: 'Mon, 30 Nov 2026 00:00:01 GMT',
+  }
   const { fetch, requests } = answering(json({ a: 1 }, validators), json({ a: 2 }, validators))
   poll(fetch, undefined, undefined, ({ changed }) => changed !== true)
   await elapse(1_000)

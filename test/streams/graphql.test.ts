@@ -46,7 +46,8 @@ function started(
 }
 
 const saidTo = ({ messages }: SocketUpstream) => messages.map((each) => JSON.parse(String(each)) as Said)
-const logOf = async (id: string) => (await weir.logs(id)).filter(({ kind }) => kind !== 'exchange' && kind !== 'end')
+const logOf = async (id: string) =>
+  (await weir.logs(id)).filter(({ kind }) => kind !== 'exchange' && kind !== 'end')
 const register = (url: string, more: object = {}) => weir.register({ url, kind: 'graphql', body, ...more })
 
 test('a subscription over a WebSocket: results and their errors are events', async () => {

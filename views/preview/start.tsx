@@ -1,4 +1,4 @@
-import { isStreamKind, STREAM_KIND, STREAM_KINDS } from '../../src/core/sets/stream-kinds.ts'
+import { isStreamKind, OTHERWISE, STREAM_KIND, STREAM_KINDS } from '../../src/core/sets/stream-kinds.ts'
 import { Curl } from '../layout/curl.tsx'
 import type { Found } from './found.tsx'
 
@@ -28,7 +28,7 @@ const REGISTRATION = {
 export function StartFields({ values, found, error }: StartFieldsProps) {
   const invalid = (field: string) => (error?.field === field ? 'true' : undefined)
   const suggestion = found?.suggestion
-  const kind = values.kind ?? suggestion?.kind
+  const kind = values.kind ?? suggestion?.kind ?? OTHERWISE
   const isPolled = !isStreamKind(kind) || STREAM_KIND[kind].isPolled
   const seconds = suggestion && String(suggestion.intervalMs / 1_000)
   return (
@@ -49,7 +49,7 @@ export function StartFields({ values, found, error }: StartFieldsProps) {
       <label>
         Kind
         <select name="kind" aria-invalid={invalid('kind')}>
-          {STREAM_KINDS.toReversed().map((each) => (
+          {STREAM_KINDS.map((each) => (
             <option value={each} selected={kind === each}>
               {STREAM_KIND[each].label}
             </option>

@@ -1,4 +1,4 @@
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import { marks } from '../../../drizzle/schema.ts'
 import type { Call, Graph, Service } from '../../core/graph.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -49,9 +49,13 @@ export class DeclaredGraph {
   /** Reads what another process, or an earlier run, declared. @returns what may have changed */
   async read(): Promise<Changed> {
     if (this.#db === undefined) return { services: [], calls: [] }
-    const [row] = await this.#db.select().from(marks).where(eq(marks.name, MARK))
-    if (row?.at.toISOString() === this.#declared?.declaredAt) return { services: [], calls: [] }
-    return this.#apply(row && { ...(row.detail as Declaration), declaredAt: row.at.toISOString() })
+    const { rows } = (await this.#db.execute(sql`
+      SELECT (extract(epoch FROM at) * 1000)::float8 AS at, detail FROM ${marks} WHERE name = ${MARK}`)) as {
+      rows: { at: number; detail: Declaration }[]
+    }
+    const [declared] = rows.map(({ at, detail }) => ({ ...detail, declaredAt: new Date(at).toISOString() }))
+    if (declared?.declaredAt === this.#declared?.declaredAt) return { services: [], calls: [] }
+    return this.#apply(declared)
   }
 
   /** A service as reported, with the declared words where it has none of its own. */
