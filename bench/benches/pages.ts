@@ -26,6 +26,8 @@ const MAX_SAID = 500
 /** Rows shown per setup; all that miss the goal are shown. */
 const SHOWN = 12
 
+/** Declared in both, so that it can be requested. */
+const DECLARED = join(import.meta.dir, '../../ops/sample.mmd')
 /** Routes that aren't requested, or not in the same way, and why. */
 const LEFT_OUT: Record<string, string> = {
   '/api/streams/export': 'returns every stream',
@@ -102,7 +104,10 @@ async function startFilled(
   await fillRows(storage.db, recorded)
   await storage.close()
   // The rows are generated, so no worker follows the streams.
-  const settings = { DATA_DIR: dataDir, ...(databaseUrl && { DATABASE_URL: databaseUrl, ROLE: 'web' }) }
+  const settings = {
+    ...{ DATA_DIR: dataDir, TOPOLOGY: DECLARED },
+    ...(databaseUrl && { DATABASE_URL: databaseUrl, ROLE: 'web' }),
+  }
   const child = startMain(scope, settings)
   const [, url = ''] = await child.said(/listening on (http:\S+)/)
   return url.replace('localhost', '127.0.0.1')
