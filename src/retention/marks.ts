@@ -20,6 +20,8 @@ export type MarkName =
   | 'blocked'
   /** When the secret that signs links was made; the secret. Read in `src/auth/links.ts` only. */
   | 'links'
+  /** When the topology was last declared; the declaration. Read in `src/topology/declared` only. */
+  | 'declared'
 
 export interface RetentionMark<Detail = unknown> {
   at: Date

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { Hub } from '../../src/hub/hub.ts'
 import { readDeclaration } from '../../src/topology/declared/declaration.ts'
+import { DeclaredGraph } from '../../src/topology/declared/declared.ts'
 import { Topology } from '../../src/topology/topology.ts'
 import { testStorage } from '../support/storage.ts'
 import { startTestWeir } from '../support/weir.ts'
@@ -109,6 +110,19 @@ test('a declaration that can’t be read changes nothing, and says which line', 
   expect((await put(weir, '{}', 'application/json')).status).toBe(422)
   expect((await put(weir, 'x'.repeat(400_000))).status).toBe(413)
   expect(weir.topology.graph().calls).toMatchObject([{ from: 'A', to: 'B' }])
+})
+
+test('what is known already isn’t read again, and what others declared or withdrew is', async () => {
+  const [own, other] = [new DeclaredGraph(stored.db), new DeclaredGraph(stored.db)]
+  const nothing = { services: [], calls: [] }
+  expect(await own.read()).toEqual(nothing)
+  await own.put(readDeclaration('graph TD\nA --> B'), Date.now())
+  expect(await own.read()).toEqual(nothing)
+  expect(await other.read()).toEqual({ services: ['A', 'B'], calls: ['A\nB'] })
+  expect(await other.read()).toEqual(nothing)
+  await other.put(undefined, Date.now())
+  expect(await own.read()).toEqual({ services: ['A', 'B'], calls: ['A\nB'] })
+  expect([own.current, await own.read()]).toEqual([undefined, nothing])
 })
 
 test('it is stored: a later run and other processes have it, and never forget it', async () => {

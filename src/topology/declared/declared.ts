@@ -1,12 +1,13 @@
-import { eq, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import { marks } from '../../../drizzle/schema.ts'
 import type { Call, Graph, Service } from '../../core/graph.ts'
+import { type MarkName, removeMark, setMark } from '../../retention/marks.ts'
 import type { Database } from '../../storage/storage.ts'
 import { edgeKey, FIRST_COLOR } from '../model.ts'
 import type { Declaration, DeclaredService } from './declaration.ts'
 
 /** Its row in {@link marks}. */
-const MARK = 'declared'
+const MARK: MarkName = 'declared'
 
 /** A declaration, and when it was made. */
 export interface Declared extends Declaration {
@@ -35,13 +36,8 @@ export class DeclaredGraph {
   async put(declaration: Declaration | undefined, now: number): Promise<Changed> {
     const declaredAt = new Date(now)
     if (this.#db !== undefined) {
-      if (declaration === undefined) await this.#db.delete(marks).where(eq(marks.name, MARK))
-      else {
-        await this.#db
-          .insert(marks)
-          .values({ name: MARK, at: declaredAt, detail: declaration })
-          .onConflictDoUpdate({ target: marks.name, set: { at: declaredAt, detail: declaration } })
-      }
+      if (declaration === undefined) await removeMark(this.#db, MARK)
+      else await setMark(this.#db, MARK, declaredAt, declaration)
     }
     return this.#apply(declaration && { ...declaration, declaredAt: declaredAt.toISOString() })
   }
@@ -49,13 +45,17 @@ export class DeclaredGraph {
   /** Reads what another process, or an earlier run, declared. @returns what may have changed */
   async read(): Promise<Changed> {
     if (this.#db === undefined) return { services: [], calls: [] }
+    const known = this.#declared?.declaredAt ?? null
+    // Asked every few seconds: what is known already isn't read again.
     const { rows } = (await this.#db.execute(sql`
-      SELECT (extract(epoch FROM at) * 1000)::float8 AS at, detail FROM ${marks} WHERE name = ${MARK}`)) as {
-      rows: { at: number; detail: Declaration }[]
-    }
-    const [declared] = rows.map(({ at, detail }) => ({ ...detail, declaredAt: new Date(at).toISOString() }))
-    if (declared?.declaredAt === this.#declared?.declaredAt) return { services: [], calls: [] }
-    return this.#apply(declared)
+      SELECT (extract(epoch FROM at) * 1000)::float8 AS at,
+        CASE WHEN at = ${known}::timestamptz THEN NULL ELSE detail END AS detail
+      FROM ${marks} WHERE name = ${MARK}`)) as { rows: { at: number; detail: Declaration | null }[] }
+    const [row] = rows
+    if (row === undefined ? known === null : row.detail === null) return { services: [], calls: [] }
+    return this.#apply(
+      row?.detail ? { ...row.detail, declaredAt: new Date(row.at).toISOString() } : undefined,
+    )
   }
 
   /** A service as reported, with the declared words where it has none of its own. */

@@ -7,6 +7,7 @@ import {
   type ForeignLine,
   headerPairs,
   leftOut,
+  METHODS,
   nameFrom,
   requestTo,
   tagsFrom,
@@ -21,7 +22,6 @@ const UNITS_MS: readonly (readonly [name: string, ms: number])[] = [
   ['minutes', MINUTE_MS],
   ['seconds', SECOND_MS],
 ]
-const METHODS = new Set(['GET', 'POST', 'PUT'])
 
 /** The `url-watches.json` of changedetection.io. @see https://github.com/dgtlmoon/changedetection.io */
 export const CHANGEDETECTION: ForeignFormat = {

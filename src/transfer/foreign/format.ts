@@ -21,6 +21,9 @@ export interface ForeignFormat {
   linesOf(document: JsonObject, options: ForeignOptions): Generator<ForeignLine>
 }
 
+/** Methods that a stream may have. */
+export const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT'])
+
 export type ForeignLine = Omit<ImportLine, 'line'>
 
 const MAX_NAME_CHARS = 200

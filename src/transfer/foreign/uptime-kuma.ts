@@ -5,6 +5,7 @@ import {
   type ForeignLine,
   headerPairs,
   leftOut,
+  METHODS,
   nameFrom,
   requestTo,
   tagsFrom,
@@ -13,7 +14,6 @@ import {
 
 /** Monitors that request a URL and look at the answer. */
 const REQUESTING = new Set(['http', 'json-query', 'keyword'])
-const METHODS = new Set(['GET', 'POST', 'PUT'])
 
 /** The backup of Uptime Kuma 1. @see https://github.com/louislam/uptime-kuma/wiki */
 export const UPTIME_KUMA: ForeignFormat = {
