@@ -118,6 +118,15 @@ test('only src/queue and jobs know BullMQ and its board', async () => {
   expect(knowing.length).toBeGreaterThan(5)
 })
 
+/** These stream what they read or write, run before there is anybody else, or handle what is busy themselves. */
+const OWN_TRANSACTIONS = /^src\/(storage|backup)\/|^src\/streams\/registry\/streams\.ts:/
+
+test('transactions are run again after a deadlock', async () => {
+  const own = await linesThat(/\.transaction\(/)
+  expect(own.filter((line) => !OWN_TRANSACTIONS.test(line))).toEqual([])
+  expect(own.filter((line) => line.startsWith('src/streams/'))).toHaveLength(1)
+})
+
 test('every import from this repository exists', async () => {
   const missing: string[] = []
   for (const [file, code] of await sources()) {

@@ -1,6 +1,7 @@
 import { and, eq, gt, gte, lte, sql } from 'drizzle-orm'
 import { archiveDays, archives, entries } from '../../drizzle/schema.ts'
 import { backoffMs } from '../core/judging/backoff.ts'
+import { transact } from '../storage/errors/sql-state.ts'
 import type { Day } from '../storage/partitions.ts'
 import type { Database } from '../storage/storage.ts'
 import { waitUntil } from '../streams/ingest/wait.ts'
@@ -110,7 +111,7 @@ async function pass(
   row: Row | undefined,
   isNew: boolean,
 ): Promise<void> {
-  await db.transaction(async (tx) => {
+  await transact(db, async (tx) => {
     if (row !== undefined && isNew) {
       const target = [archives.streamId, archives.day]
       await tx.insert(archives).values(row).onConflictDoUpdate({ target, set: row })

@@ -5,6 +5,7 @@ import { HIDDEN } from '../core/hidden.ts'
 import { isUuid } from '../core/uuid.ts'
 import { Problem } from '../errors.ts'
 import { type Egress, EgressError } from '../net/egress.ts'
+import { transact } from '../storage/errors/sql-state.ts'
 import type { Database } from '../storage/storage.ts'
 import type { SendError } from './kind.ts'
 import { type AnyKind, channelKindOf } from './kinds.ts'
@@ -138,7 +139,7 @@ export class Channels {
   async suspend(id: string, reason: string): Promise<Channel> {
     const { db, now } = this.#deps
     await this.get(id)
-    await db.transaction((tx) => suspendChannel(tx, id, reason, new Date(now())))
+    await transact(db, (tx) => suspendChannel(tx, id, reason, new Date(now())))
     this.#updated()
     return this.get(id)
   }

@@ -3,6 +3,7 @@ import { attempts, channels, deliveries } from '../../drizzle/schema.ts'
 import type { Bus } from '../bus/bus.ts'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../core/time.ts'
 import type { Egress } from '../net/egress.ts'
+import { transact } from '../storage/errors/sql-state.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Channel, suspendChannel } from './channels.ts'
 import { Deadline } from './deadline.ts'
@@ -127,7 +128,7 @@ export class Deliverer {
   #claim(id: string): Promise<Claim> {
     const { db } = this.#deps
     const now = this.#deps.now()
-    return db.transaction(async (tx): Promise<Claim> => {
+    return transact(db, async (tx): Promise<Claim> => {
       const found = await locked(tx, id)
       if (found === undefined || found.delivery.status !== 'pending') return undefined
       const { channel, delivery } = found
@@ -175,7 +176,7 @@ export class Deliverer {
   #record({ id, attempts: attempt }: Delivery, sending: Sending): Promise<Date | undefined> {
     const { db } = this.#deps
     const now = new Date(this.#deps.now())
-    return db.transaction(async (tx) => {
+    return transact(db, async (tx) => {
       const found = await locked(tx, id)
       if (found === undefined) return undefined
       await tx.insert(attempts).values(attemptOf(id, sending, now))

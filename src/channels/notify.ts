@@ -2,6 +2,7 @@ import { inArray } from 'drizzle-orm'
 import { attempts, channels, deliveries } from '../../drizzle/schema.ts'
 import type { Bus } from '../bus/bus.ts'
 import { Problem } from '../errors.ts'
+import { transact } from '../storage/errors/sql-state.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Channel } from './channels.ts'
 import { attemptOf, type Deliverer } from './deliverer.ts'
@@ -94,7 +95,7 @@ export async function tryChannel(
   const sending = await deliverer.send(channel, message, deliveryId)
   const isDelivered = sending.outcome.result === 'delivered'
   const endedAt = new Date(now())
-  await db.transaction(async (tx) => {
+  await transact(db, async (tx) => {
     const [known] = await channelsOf(tx, [channel.id])
     // Removed during the attempt.
     if (known === undefined) return

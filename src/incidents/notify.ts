@@ -2,6 +2,7 @@ import { and, eq, inArray, isNotNull, isNull, or, type SQL, sql } from 'drizzle-
 import { incidentEvents, incidents } from '../../drizzle/schema.ts'
 import type { Queued } from '../channels/notifier.ts'
 import type { HostTally } from '../core/judging/blame.ts'
+import { transact } from '../storage/errors/sql-state.ts'
 import { LOCKS } from '../storage/locks.ts'
 import type { Database } from '../storage/storage.ts'
 import { type Due, dueReminders, dueToEnd, dueToOpen, reanchor } from './evaluation/due.ts'
@@ -50,7 +51,7 @@ export async function tell(
   ]
   if (due.opened.length + due.reminded.length + due.resolved.length === 0) return
   try {
-    const stored = await db.transaction(async (tx) => {
+    const stored = await transact(db, async (tx) => {
       await tx.execute(sql`SELECT pg_advisory_xact_lock(${LOCKS.notification})`)
       for (const telling of ['opened', 'reminded', 'resolved'] as const)
         await claim(tx, telling, due[telling], now)

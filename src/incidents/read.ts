@@ -2,6 +2,7 @@ import { and, asc, count, desc, eq, inArray, isNotNull, isNull, lt, or, type SQL
 import { channels, deliveries, incidentEvents, incidents, streams } from '../../drizzle/schema.ts'
 import { isUuid } from '../core/uuid.ts'
 import { Problem } from '../errors.ts'
+import { transact } from '../storage/errors/sql-state.ts'
 import type { Database } from '../storage/storage.ts'
 import { IS_SHARED, isSharedAs } from '../streams/registry/visibility.ts'
 import type { Changes } from './rules.ts'
@@ -125,7 +126,7 @@ export async function acknowledge(
 ): Promise<IncidentRow> {
   await getIncident(db, id)
   const at = new Date(now)
-  const acknowledged = await db.transaction(async (tx) => {
+  const acknowledged = await transact(db, async (tx) => {
     const [incident] = await tx
       .update(incidents)
       .set({ acknowledgedAt: at, acknowledgedBy: by })

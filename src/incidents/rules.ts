@@ -3,6 +3,7 @@ import { alarms, incidents, rules, streams } from '../../drizzle/schema.ts'
 import type { Bus } from '../bus/bus.ts'
 import { isUuid } from '../core/uuid.ts'
 import { Problem } from '../errors.ts'
+import { transact } from '../storage/errors/sql-state.ts'
 import type { Database } from '../storage/storage.ts'
 import { IS_SHARED } from '../streams/registry/visibility.ts'
 import { checkRule, type RuleChange, type RuleInput } from './rule-input.ts'
@@ -73,7 +74,7 @@ export async function changeRule(
   const before = { kind, params, name, streamId, tag, failureThreshold, successThreshold, isEnabled }
   const after = checkRule({ ...dropNulls(before), ...change })
   await requireStream(db, after.streamId)
-  const changed = await db.transaction(async (tx) => {
+  const changed = await transact(db, async (tx) => {
     await endRule(tx, id, now)
     const set = {
       ...after,
@@ -96,7 +97,7 @@ export async function changeRule(
 /** Removes a rule; its incidents end. */
 export async function removeRule({ db, bus }: Changes, id: string, now: number): Promise<void> {
   await getRule(db, id)
-  await db.transaction(async (tx) => {
+  await transact(db, async (tx) => {
     await endRule(tx, id, now)
     await tx.delete(rules).where(eq(rules.id, id))
   })

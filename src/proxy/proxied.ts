@@ -133,7 +133,7 @@ export class ProxiedStreams {
   async #add(stream: Stream): Promise<Stream> {
     await this.#mayReach(stream.url)
     await this.#makeRoom(stream)
-    const [added] = await this.#db.transaction((tx) => insertStreams(tx, [stream]))
+    const [added] = await transact(this.#db, (tx) => insertStreams(tx, [stream]))
     if (added === undefined) {
       // Another subscriber of the same target was faster.
       const [known] = await this.#find(stream)

@@ -4,6 +4,7 @@ import type { Bus } from '../bus/bus.ts'
 import { withRefusals } from '../core/judging/refusals.ts'
 import type { Evidence } from '../core/judging/status.ts'
 import { causeOf } from '../errors.ts'
+import { transact } from '../storage/errors/sql-state.ts'
 import type { Database } from '../storage/storage.ts'
 
 /** Refusals are gathered for this long, in milliseconds: whoever guesses must not cost a write each. */
@@ -50,7 +51,7 @@ export class Refused {
     const { db, bus, now, warn } = this.#deps
     for (const [streamId, refused] of waiting) {
       try {
-        await db.transaction(async (tx) => {
+        await transact(db, async (tx) => {
           const [state] = await tx.select().from(states).where(eq(states.streamId, streamId)).for('update')
           if (state === undefined) return
           const known = state.evidence as Evidence

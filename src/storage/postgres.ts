@@ -4,6 +4,7 @@ import * as schema from '../../drizzle/schema.ts'
 import { within } from '../observe/within.ts'
 import { keepUsable } from './connections.ts'
 import { DamageLog } from './errors/damage.ts'
+import { againAfterDeadlock } from './errors/sql-state.ts'
 import { SESSION } from './session.ts'
 import { type Database, type Storage, StorageError } from './storage.ts'
 
@@ -50,6 +51,7 @@ export async function openPool(
   pool.on('error', () => {})
   // Each BullMQ queue and worker adds listeners, more than Node's limit for a leak.
   pool.setMaxListeners(0)
+  retryStatements(pool)
   const damage = new DamageLog()
   damage.watch(pool)
   const connections = keepUsable(pool, () => responds(where))
@@ -67,6 +69,15 @@ export async function openPool(
     connections.close()
   }
   return { db: db as unknown as Database, pool, damage, description, close }
+}
+
+/** A statement outside a transaction that a deadlock ended had no effect, so it can be run again. */
+function retryStatements(pool: Pool): void {
+  const query = pool.query.bind(pool) as (...asked: unknown[]) => Promise<unknown>
+  pool.query = ((...asked: unknown[]) => {
+    const isCalledBack = typeof asked.at(-1) === 'function'
+    return isCalledBack ? query(...asked) : againAfterDeadlock(() => query(...asked))
+  }) as Pool['query']
 }
 
 /** Whether a server answers, if only with a refusal such as "too many connections". */

@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { sql } from 'drizzle-orm'
 import { Client } from 'pg'
+import { transact } from '../../src/storage/errors/sql-state.ts'
+import type { Database } from '../../src/storage/storage.ts'
 import { runStore } from '../../src/streams/ingest/run-store.ts'
+import { emptyDelta, tallied } from '../../src/streams/measures/rollup-delta.ts'
+import { storeSums } from '../../src/streams/recording/store-rollups.ts'
 import { testBus } from '../support/bus.ts'
 import { openStorage } from '../support/data-dir.ts'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
@@ -9,6 +13,11 @@ import { until } from '../support/until.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
 
 const setup = SETUPS[1] as (typeof SETUPS)[number]
+
+/** Locks a stream's checkpoint, then its state. */
+const touch = (id: string) => sql`
+  WITH moved AS (UPDATE weir.checkpoints SET epoch = epoch + 1 WHERE stream_id = ${id} RETURNING stream_id)
+  UPDATE weir.states SET attempt = attempt + 1 FROM moved WHERE states.stream_id = moved.stream_id`
 
 // Only on a server, where it is installed: to the embedded database nobody else writes.
 describe.skipIf(isSkipped(setup))('while the database is busy with a stream', () => {
@@ -94,6 +103,41 @@ describe.skipIf(isSkipped(setup))('while the database is busy with a stream', ()
     )
     expect(run?.stream.id).toBe(id)
     expect((await weir.send('DELETE', `/api/streams/${id}`)).status).toBe(204)
+    await storage.close()
+  })
+
+  // Whoever removes a stream locks it first, and its checkpoint last.
+  test('a deadlock doesn’t fail the sums of a run', async () => {
+    const { id } = await register()
+    const storage = await openStorage({ databaseUrl: services.environment.DATABASE_URL, dataDir: '' })
+    const entry = { seq: 1, at: Date.UTC(2026, 0, 5, 12), kind: 'event' as const, wireBytes: 7, bodyBytes: 7 }
+    const tally = tallied(emptyDelta(0), [entry])
+    const summed = await crossing(
+      id,
+      'SELECT 1 FROM weir.streams WHERE id = $1 FOR UPDATE',
+      () => storeSums(storage.db, [{ streamId: id, epoch: 0, tally }]),
+      'SELECT 1 FROM weir.checkpoints WHERE stream_id = $1 FOR UPDATE',
+    )
+    expect([...summed]).toEqual([id])
+    const { rows } = await other.query('SELECT entries FROM weir.rollups WHERE stream_id = $1', [id])
+    expect(rows).toEqual([{ entries: '1' }])
+    await storage.close()
+  })
+
+  test.each([
+    ['statement', async (db: Database, id: string) => await db.execute(touch(id))],
+    ['transaction', (db: Database, id: string) => transact(db, (tx) => tx.execute(touch(id)))],
+  ])('a %s that a deadlock ended is run again', async (_, write) => {
+    const { id } = await register()
+    const storage = await openStorage({ databaseUrl: services.environment.DATABASE_URL, dataDir: '' })
+    await crossing(
+      id,
+      'SELECT 1 FROM weir.states WHERE stream_id = $1 FOR UPDATE',
+      () => write(storage.db, id),
+      'SELECT 1 FROM weir.checkpoints WHERE stream_id = $1 FOR UPDATE',
+    )
+    const { rows } = await other.query('SELECT epoch FROM weir.checkpoints WHERE stream_id = $1', [id])
+    expect(rows).toEqual([{ epoch: 1 }])
     await storage.close()
   })
 })

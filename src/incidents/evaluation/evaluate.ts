@@ -3,6 +3,7 @@ import { incidents, rules } from '../../../drizzle/schema.ts'
 import type { Bus } from '../../bus/bus.ts'
 import type { Notifier } from '../../channels/notifier.ts'
 import { DAY_MS } from '../../core/time.ts'
+import { transact } from '../../storage/errors/sql-state.ts'
 import { LOCKS } from '../../storage/locks.ts'
 import type { Database } from '../../storage/storage.ts'
 import { tell } from '../notify.ts'
@@ -72,7 +73,7 @@ export async function evaluateIncidents(deps: EvaluationDeps): Promise<'looked' 
   const isReachable = await isOutside(settings.egressCheckHosts, deps.canConnect)
   for (const rule of await listRules(db))
     if (rule.isEnabled && rule.kind === 'condition') await tryCondition(db, rule)
-  const fleet = await db.transaction(async (tx) => {
+  const fleet = await transact(db, async (tx) => {
     const { rows } = (await tx.execute(
       sql`SELECT pg_try_advisory_xact_lock(${LOCKS.evaluation}) AS got`,
     )) as {

@@ -17,8 +17,8 @@ export function sqlStateOf(error: unknown): string | undefined {
 
 /**
  * Retries a write that the database rolled back to end a deadlock. Bulk writes lock rows in a different order than
- * recording does, so deadlocks are expected, and not a failure for the caller.
- * @param write one statement; for several, use {@link transact}
+ * recording does, so deadlocks are expected, and not a failure for the caller. Statements outside transactions are
+ * retried by the pool of connections; for transactions, there is {@link transact}.
  */
 export async function againAfterDeadlock<T>(write: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {

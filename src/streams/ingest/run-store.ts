@@ -5,7 +5,6 @@ import type { StartedRun } from '../../bus/events.ts'
 import { batched } from '../../core/batch.ts'
 import type { Spell } from '../../core/judging/spell.ts'
 import type { Evidence } from '../../core/judging/status.ts'
-import { againAfterDeadlock } from '../../storage/errors/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import { readChainTexts, versionsIn } from '../documents/versions.ts'
 import { LARGE_CHARS, type LargeDocuments } from '../large/documents.ts'
@@ -91,8 +90,7 @@ async function beginAll(
   const rows = JSON.stringify(
     items.map(({ streamId, attempt, takeOver }) => ({ id: streamId, attempt, take_over: takeOver })),
   )
-  const begun = (await againAfterDeadlock(() =>
-    db.execute(sql`
+  const begun = (await db.execute(sql`
     WITH wanted AS (
       SELECT * FROM json_to_recordset(${rows}::json) AS row(id uuid, attempt int, take_over boolean)
     ), next AS (
@@ -110,8 +108,7 @@ async function beginAll(
     UPDATE weir.states AS state
     SET epoch = next.epoch, worker = ${worker}, attempt = next.attempt, run_since = ${since.toISOString()}::timestamptz
     FROM next WHERE state.stream_id = next.stream_id
-    RETURNING state.stream_id, next.epoch, state.evidence`),
-  )) as {
+    RETURNING state.stream_id, next.epoch, state.evidence`)) as {
     rows: { stream_id: string; epoch: number; evidence: Evidence }[]
   }
   const ids = begun.rows.map((row) => row.stream_id)
@@ -193,8 +190,7 @@ async function endAll(db: Database, items: readonly Ending[]): Promise<undefined
   const rows = JSON.stringify(
     items.map(({ run, reason }) => ({ stream_id: run.stream.id, epoch: run.epoch, reason })),
   )
-  await againAfterDeadlock(() =>
-    db.execute(sql`
+  await db.execute(sql`
     WITH ended AS (
       SELECT * FROM json_to_recordset(${rows}::json) AS row(stream_id uuid, epoch int, reason text)
     ), logged AS (
@@ -202,8 +198,7 @@ async function endAll(db: Database, items: readonly Ending[]): Promise<undefined
       FROM ended WHERE run.stream_id = ended.stream_id AND run.epoch = ended.epoch
     )
     UPDATE weir.states AS state SET worker = NULL
-    FROM ended WHERE state.stream_id = ended.stream_id AND state.epoch = ended.epoch`),
-  )
+    FROM ended WHERE state.stream_id = ended.stream_id AND state.epoch = ended.epoch`)
   return items.map(() => undefined)
 }
 

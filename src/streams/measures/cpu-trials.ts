@@ -1,6 +1,7 @@
 import { desc, eq, sql } from 'drizzle-orm'
 import { cpuTrials } from '../../../drizzle/schema.ts'
 import { type CpuTrial, savedByTrial } from '../../core/cpu/trial.ts'
+import { transact } from '../../storage/errors/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 
 /** Measurements kept for each stream; older ones are dropped. */
@@ -20,7 +21,7 @@ export async function addCpuTrial(
   result: CpuTrial,
   at: Date,
 ): Promise<StoredCpuTrial> {
-  await db.transaction(async (tx) => {
+  await transact(db, async (tx) => {
     const target = [cpuTrials.streamId, cpuTrials.at]
     await tx
       .insert(cpuTrials)

@@ -1,5 +1,6 @@
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import { bodies } from '../../../drizzle/schema.ts'
+import { transact } from '../../storage/errors/sql-state.ts'
 import { type Day, dayOf, isBusy, partitionName } from '../../storage/partitions.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Entry } from './entry.ts'
@@ -76,7 +77,7 @@ export function dayAndKeyOf({ at, bodyKey }: Omit<Contents, 'data'>): string {
 export async function deleteBodies(db: Database, gone: readonly Omit<Contents, 'data'>[]): Promise<void> {
   for (const [day, keys] of keysByDay(gone)) {
     try {
-      await db.transaction((tx) => deleteOfDay(tx, day, keys))
+      await transact(db, (tx) => deleteOfDay(tx, day, keys))
     } catch (error) {
       // They stay until their day is dropped.
       if (!isBusy(error)) throw error

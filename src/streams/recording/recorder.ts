@@ -1,7 +1,7 @@
 import type { Bus } from '../../bus/bus.ts'
 import { EVIDENCE_EVERY_MS, type Expectation } from '../../core/judging/status.ts'
 import type { GapReason } from '../../core/sets/gap-reasons.ts'
-import { againAfterDeadlock, sqlStateOf } from '../../storage/errors/sql-state.ts'
+import { sqlStateOf } from '../../storage/errors/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Checkpoint, Run } from '../ingest/run.ts'
 import { RollupWriter } from '../measures/rollup-writer.ts'
@@ -287,7 +287,7 @@ export class Recorder {
     const begun = performance.now()
     let held: Map<string, number>
     try {
-      held = await againAfterDeadlock(() => storeEntries(this.#db, batch, this.#unsure > 0))
+      held = await storeEntries(this.#db, batch, this.#unsure > 0)
       this.#observer.wrote?.(performance.now() - begun)
     } catch (error) {
       this.#observer.wrote?.(performance.now() - begun, error as Error)
@@ -326,9 +326,7 @@ export class Recorder {
     if (turned.length === 0) return
     this.#turned.clear()
     try {
-      const unwanted = await againAfterDeadlock(() =>
-        storeEvidence(this.#db, turned, this.#expect, this.#provenByLog()),
-      )
+      const unwanted = await storeEvidence(this.#db, turned, this.#expect, this.#provenByLog())
       if (unwanted.length > 0) this.#bus.publish({ type: 'run.unwanted', streamIds: unwanted.map(idOf) })
     } catch (error) {
       for (const run of turned) this.#turned.add(run)

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { transact } from '../../storage/errors/sql-state.ts'
 import { dayOf } from '../../storage/partitions.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Checkpoint } from '../ingest/run.ts'
@@ -55,7 +56,7 @@ export async function storeEntries(
   const statement = sql`WITH ${sql.join(parts, sql.raw(', '))} SELECT stream_id, epoch FROM held`
   const result = (await (long.length === 0
     ? db.execute(statement)
-    : db.transaction(async (tx) => {
+    : transact(db, async (tx) => {
         await storeLong(tx, long)
         return tx.execute(statement)
       }))) as { rows: { stream_id: string; epoch: number }[] }

@@ -1,6 +1,5 @@
 import { and, eq, inArray } from 'drizzle-orm'
 import { entries, streams } from '../../../drizzle/schema.ts'
-import { againAfterDeadlock } from '../../storage/errors/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import { deleteBodies } from '../recording/bodies.ts'
 
@@ -12,7 +11,7 @@ const DELETE_STEP = 10_000
  * @param gone called once the stream is gone, while its log is still being removed
  */
 export async function removeStream(db: Database, id: string, gone: () => void = () => {}): Promise<void> {
-  await againAfterDeadlock(() => db.delete(streams).where(eq(streams.id, id)))
+  await db.delete(streams).where(eq(streams.id, id))
   gone()
   await removeLog(db, id)
 }

@@ -14,7 +14,7 @@ import {
 import { isUuid } from '../../core/uuid.ts'
 import { Problem } from '../../errors.ts'
 import type { EgressConnect } from '../../net/egress.ts'
-import { againAfterDeadlock, transact } from '../../storage/errors/sql-state.ts'
+import { transact } from '../../storage/errors/sql-state.ts'
 import { LOCKS } from '../../storage/locks.ts'
 import type { Database } from '../../storage/storage.ts'
 import type { Stream } from '../ingest/run.ts'
@@ -135,7 +135,7 @@ export class Streams {
    */
   async register(registration: Registration, explored?: (kindReason: string) => void): Promise<Stream> {
     const added = fromRegistration(await this.explore(registration, explored))
-    await this.#deps.db.transaction((tx) => insertStreams(tx, added))
+    await transact(this.#deps.db, (tx) => insertStreams(tx, added))
     await this.#begin(added)
     return added[0]
   }
@@ -146,6 +146,7 @@ export class Streams {
    * what it finds missing stays missing
    */
   async registerMany(choose: (tx: Database) => Promise<readonly Stream[]>): Promise<void> {
+    // Not run again after a deadlock: the caller notes in `choose` what becomes of each line.
     const added = await this.#deps.db.transaction(async (tx) => {
       await tx.execute(sql`SELECT pg_advisory_xact_lock(${LOCKS.registration})`)
       const chosen = await choose(tx)
@@ -357,7 +358,7 @@ export class Streams {
   async removeMany(ids: readonly string[]): Promise<void> {
     const { db, bus } = this.#deps
     const which = or(inArray(streams.id, [...ids]), inArray(streams.twinOf, [...ids]))
-    const gone = await againAfterDeadlock(() => db.delete(streams).where(which).returning({ id: streams.id }))
+    const gone = await db.delete(streams).where(which).returning({ id: streams.id })
     bus.publish({ type: 'run.interrupt', streamIds: gone.map(({ id }) => id) })
     bus.publish({ type: 'list.changed' })
     for (const { id } of gone) await removeStream(db, id)

@@ -1,3 +1,4 @@
+import { transact } from '../../storage/errors/sql-state.ts'
 import type { Database } from '../../storage/storage.ts'
 import { type Dropped, type Ends, edgeKey, type ReportedOutcome } from '../model.ts'
 import {
@@ -115,8 +116,8 @@ export class Ledger {
     const { services, calls } = this.#dropped
     this.#dropped = { services: [], calls: [] }
     if (services.length + calls.length > 0) await deleteRows(this.#db, services, calls)
-    await this.#services.write(now, all, (rows) => this.#db.transaction((tx) => writeServices(tx, rows)))
-    await this.#calls.write(now, all, (rows) => this.#db.transaction((tx) => writeCalls(tx, rows)))
+    await this.#services.write(now, all, (rows) => transact(this.#db, (tx) => writeServices(tx, rows)))
+    await this.#calls.write(now, all, (rows) => transact(this.#db, (tx) => writeCalls(tx, rows)))
     await this.#writeMinutes()
     await this.#writeTotals(now)
   }

@@ -151,6 +151,15 @@ export const STORAGE: readonly Mistake[] = [
     tests: CONCURRENCY,
   },
   {
+    name: 'a statement outside a transaction isn’t run again',
+    guard: 'rule',
+    file: 'src/storage/postgres.ts',
+    find: 'againAfterDeadlock(() => query(...asked))',
+    replace: 'query(...asked)',
+    hurts: 'Removing a stream makes recording fail for a moment.',
+    tests: ['test/streams/deadlocks.test.ts'],
+  },
+  {
     name: 'a deadlock is tried again without end',
     guard: 'bound',
     file: 'src/storage/errors/sql-state.ts',
