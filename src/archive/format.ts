@@ -35,6 +35,7 @@ interface Line
   extends Omit<Entry, 'at' | 'data' | 'exchange'>,
     Partial<Pick<Exchange, 'request' | 'response' | 'redirects' | 'content'>> {
   at: string
+  framingBytes?: number
   dataText?: string
 }
 
@@ -45,8 +46,17 @@ interface Line
 export function lineEntry(text: string): Entry {
   const start = dataStart(text)
   const head = start === undefined ? text : `${text.slice(0, start)}}`
-  const { at, dataText, request, response, redirects, content, ...rest } = JSON.parse(head) as Line
-  const entry: Entry = { ...rest, at: Date.parse(at) }
+  const {
+    at,
+    dataText,
+    request,
+    response,
+    redirects,
+    content,
+    framingBytes = 0,
+    ...rest
+  } = JSON.parse(head) as Line
+  const entry: Entry = { ...rest, at: Date.parse(at), bodyBytes: rest.bodyBytes + framingBytes }
   const answered = {
     ...(response && { response }),
     ...(redirects && { redirects }),

@@ -409,6 +409,28 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect(ticks.length).toBe(3)
     })
 
+    test('an event has the bytes of its data, the stream all that was decoded', async () => {
+      const { id, feed } = await followed('/framed')
+      const lines = Array.from({ length: 50 }, (_, index) => `line ${index} ü`)
+      // Both in one piece, so that no count of arrived bytes tells them apart.
+      const sent = `: a comment\n\n${lines.map((line) => `data: ${line}\n`).join('')}\nevent: b\ndata: {"a": 1}\n\n`
+      feed.send(sent)
+      await weir.entry(id, 'the last one is logged', ({ event }) => event === 'b')
+      const logged = await weir.logs(id)
+      const [first, second] = logged.filter(({ kind }) => kind === 'event')
+      expect(first?.bodyBytes).toBe(Buffer.byteLength(lines.join('\n')))
+      expect(second?.bodyBytes).toBe(8)
+      const decoded = logged.reduce(
+        (sum, { bodyBytes, framingBytes = 0 }) => sum + bodyBytes + framingBytes,
+        0,
+      )
+      expect(decoded).toBe(Buffer.byteLength(`retry: 10\n\n${sent}`))
+      await until('it is summed', async () => {
+        const size = await (await weir.get(`/api/streams/${id}/size`)).json()
+        return (size as { total: { bodyBytes: number } }).total.bodyBytes === decoded
+      })
+    })
+
     test('an event beyond the limit is skipped, on the same connection, and told once', async () => {
       const { id, feed } = await followed('/huge')
       const data = 'x'.repeat(8_192)

@@ -40,6 +40,7 @@ export interface LoggedEntry {
   eventId?: string
   wireBytes: number
   bodyBytes: number
+  framingBytes?: number
   patchBytes?: number
   changed?: boolean
   hash?: string

@@ -49,6 +49,7 @@ export function EntryDetails(entry: EntryDetail) {
         </Fact>
         <Fact name="On the wire">{bytes(entry.wireBytes)}</Fact>
         <Fact name="Decoded">{bytes(entry.bodyBytes)}</Fact>
+        {entry.framingBytes !== undefined && <Fact name="Framing">{bytes(entry.framingBytes)}</Fact>}
         {entry.patchBytes !== undefined && <Fact name="As patch">{bytes(entry.patchBytes)}</Fact>}
         {entry.content && <Fact name="Content">{CONTENTS[entry.content]}</Fact>}
         {entry.eventId && <Fact name="Event ID">{entry.eventId}</Fact>}

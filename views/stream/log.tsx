@@ -10,6 +10,8 @@ export interface EntryRow
   at: Date
   /** Of the response. */
   status: number | undefined
+  /** Decoded, beside its content: names of fields, line ends, comments. */
+  framingBytes?: number | undefined
   /** Start of its data. */
   preview: string
 }

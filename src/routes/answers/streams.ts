@@ -317,7 +317,11 @@ export const Entry = named(
     event: Type.Optional(Text),
     eventId: Type.Optional(Text),
     wireBytes: Bytes,
-    bodyBytes: Bytes,
+    bodyBytes: { ...Bytes, description: 'Decoded content' },
+    framingBytes: Type.Optional({
+      ...Bytes,
+      description: 'Decoded bytes around it: names of fields, line ends, comments',
+    }),
     headBytes: Type.Optional(Bytes),
     plainBytes: Type.Optional(Bytes),
     gzipBytes: Type.Optional(Bytes),

@@ -27,7 +27,7 @@ import { type Compared, changesOf } from '../../streams/measures/comparisons.ts'
 import { lastChangedAt } from '../../streams/measures/last-change.ts'
 import { fanoutSums, polledSumsOf, stepsOf, sumsOf, topPaths } from '../../streams/measures/measures.ts'
 import { readSavings } from '../../streams/measures/savings.ts'
-import type { Entry } from '../../streams/recording/entry.ts'
+import { decodedOf, type Entry } from '../../streams/recording/entry.ts'
 import { shownPush } from '../../streams/registry/push-settings.ts'
 import { retryBudgetOf } from '../../streams/requests/retry-budget.ts'
 import type { StreamStatus } from '../../streams/status/status.ts'
@@ -207,7 +207,7 @@ export function entryRow(entry: Entry): EntryRow {
     changed: entry.changed,
     status: entry.exchange?.response?.status,
     wireBytes: entry.wireBytes,
-    bodyBytes: entry.bodyBytes,
+    ...decodedOf(entry),
     patchBytes: entry.patchBytes,
     preview: (inWords(entry) ?? entry.data ?? '').slice(0, PREVIEW_CHARS),
   }

@@ -51,6 +51,7 @@ export interface Draft {
   event?: string
   eventId?: string
   wireBytes: number
+  /** Decoded, with what frames it: of an event, see {@link decodedOf}. */
   bodyBytes: number
   /** Size of the status line and headers of the response and of redirects, as in HTTP/1.1. */
   headBytes?: number
@@ -87,6 +88,8 @@ export interface Entry extends Draft {
 export interface EntryJson extends Omit<Entry, 'at' | 'data' | 'exchange' | 'paths'>, Partial<Exchange> {
   /** ISO 8601. */
   at: string
+  /** Decoded bytes that belong to no content, if there are any: see {@link decodedOf}. */
+  framingBytes?: number
   data?: unknown
 }
 
@@ -99,6 +102,22 @@ export function isKeyframe({ kind, bodyBytes }: Pick<Entry, 'kind' | 'bodyBytes'
 }
 
 /**
+ * Splits what was decoded for an entry into its content and what frames it: names of fields, line ends and comments of
+ * an event stream. Polled bodies and messages have no framing.
+ */
+export function decodedOf({
+  kind,
+  data,
+  bodyBytes,
+  exchange,
+}: Entry): Pick<EntryJson, 'bodyBytes' | 'framingBytes'> {
+  const { isEvent } = ENTRY_KIND[kind]
+  if (!isEvent || exchange !== undefined || data === undefined) return { bodyBytes }
+  const framingBytes = bodyBytes - Buffer.byteLength(data)
+  return framingBytes > 0 ? { bodyBytes: bodyBytes - framingBytes, framingBytes } : { bodyBytes }
+}
+
+/**
  * An entry as the API returns it, as JSON text. Stored JSON is inserted as it is: a document of megabytes isn't
  * parsed just to be printed.
  */
@@ -106,6 +125,7 @@ export function entryJson(entry: Entry): string {
   const { data, kind, exchange, at, paths: _, ...rest } = entry
   const head = JSON.stringify({
     ...rest,
+    ...decodedOf(entry),
     at: new Date(at).toISOString(),
     kind,
     request: exchange?.request,

@@ -273,6 +273,15 @@ export const STREAMS: readonly Mistake[] = [
     tests: FENCES,
   },
   {
+    name: 'framing counts as content',
+    guard: 'unit',
+    file: 'src/streams/recording/entry.ts',
+    find: 'bodyBytes: bodyBytes - framingBytes, framingBytes',
+    replace: 'bodyBytes, framingBytes',
+    hurts: 'An event is larger than its data, and its bytes are summed twice.',
+    tests: ['test/streams/sse.test.ts'],
+  },
+  {
     name: 'sums are counted twice',
     guard: 'fence',
     file: 'src/streams/recording/store-rollups.ts',
