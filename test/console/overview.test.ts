@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { rmSync } from 'node:fs'
+import { entries, rollups } from '../../drizzle/schema.ts'
 import { admit } from '../../src/auth/caller.ts'
 import type { Scope } from '../../src/core/sets/scopes.ts'
 import { Hub } from '../../src/hub/hub.ts'
@@ -8,6 +9,7 @@ import { homeRoutes } from '../../src/routes/operation/home.tsx'
 import { openStorage } from '../../src/storage/open.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
+import { readPast } from '../../src/streams/status/overview.ts'
 import { newDataDir } from '../support/data-dir.ts'
 
 let directory: string
@@ -57,4 +59,20 @@ test('the first page counts private streams for admins alone, when it is loaded 
   expect(await Promise.all(scopes.map(live))).toEqual(['2', '1', '1'])
   pages.close()
   hub.close()
+})
+
+test('a stream changed when its entry says so, not when its minute began', async () => {
+  const { db } = storage
+  const stream = newStream({ url: 'http://b.test/', kind: 'poll', createdAt: new Date() } as never)
+  await insertStreams(db, [stream])
+  const minute = new Date(Math.floor(Date.now() / 60_000) * 60_000 - 60_000)
+  const at = new Date(minute.getTime() + 41_000)
+  const shared = { streamId: stream.id, wireBytes: 1, bodyBytes: 1 }
+  await db.insert(rollups).values({ ...shared, minute, firstSeq: 1, lastSeq: 2, entries: 2, changed: 1 })
+  await db.insert(entries).values([
+    { ...shared, seq: 1, at, epoch: 0, kind: 'snapshot', changed: true },
+    { ...shared, seq: 2, at: new Date(at.getTime() + 1_000), epoch: 0, kind: 'exchange', changed: false },
+  ])
+  const { changed } = await readPast(db, Date.now(), 'all')
+  expect(changed).toEqual([{ id: stream.id, name: stream.name, changes: 1, lastAt: at }])
 })

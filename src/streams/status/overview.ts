@@ -6,6 +6,7 @@ import { IN_TROUBLE, SEVERITY_ARRAY, type Status } from '../../core/sets/statuse
 import { HOUR_MS } from '../../core/time.ts'
 import { type IncidentRow, listIncidents, openIncidents } from '../../incidents/read.ts'
 import type { Database } from '../../storage/storage.ts'
+import { lastChangedAt } from '../measures/last-change.ts'
 import { polledStepsOf, stepsOf } from '../measures/measures.ts'
 import { readSavings, type ScopeSavings } from '../measures/savings.ts'
 import { IS_SHARED } from '../registry/visibility.ts'
@@ -125,20 +126,25 @@ async function changedStreams(db: Database, now: number, whose: Whose): Promise<
     .select({
       id: rollups.streamId,
       changes: sql<number>`sum(${rollups.changed}::float8)`.mapWith(Number).as('changes'),
-      lastAt: sql<string>`max(${rollups.minute})`.as('last_at'),
+      minute: sql<string>`max(${rollups.minute})`.as('minute'),
     })
     .from(rollups)
     .where(and(gte(rollups.minute, new Date(now - HOUR_MS)), sql`${rollups.changed} > 0`))
     .groupBy(rollups.streamId)
     .as('changed')
   const rows = await db
-    .select({ id: changed.id, name: streams.name, changes: changed.changes, lastAt: changed.lastAt })
+    .select({ id: changed.id, name: streams.name, changes: changed.changes, minute: changed.minute })
     .from(changed)
     .innerJoin(streams, eq(streams.id, changed.id))
     .where(named(whose))
     .orderBy(desc(changed.changes), streams.name)
     .limit(SHOWN)
-  return rows.map((row) => ({ ...row, lastAt: new Date(row.lastAt) }))
+  return Promise.all(
+    rows.map(async ({ minute, ...row }) => ({
+      ...row,
+      lastAt: (await lastChangedAt(db, row.id)) ?? new Date(minute),
+    })),
+  )
 }
 
 function named(whose: Whose): SQL | undefined {
