@@ -71,7 +71,7 @@ async function timed(start: () => Child, isUp: RegExp): Promise<Start> {
     return { wallMs, cpuMs }
   }
   const page = await fetch(url.replace('localhost', '127.0.0.1'))
-  if (!page.ok) throw new Error(`Home: ${page.status}`)
+  if (!page.ok) throw new Error(`The overview: ${page.status}`)
   await page.text()
   const pageMs = performance.now() - begun
   await child.end('SIGTERM')
@@ -93,7 +93,7 @@ function report(started: Started, { short }: Context): Report {
     return weir / alone
   }
   return {
-    method: `Processes started in turn, from their start until Weir listens (and until it has served Home), or until its embedded database has answered one query; first in an empty directory, where all tables are created, then in one with ${DATA.streams.toLocaleString('en')} streams with ${(DATA.streams * DATA.entriesPerStream).toLocaleString('en')} entries. Medians of ${ROUNDS} (least–most).`,
+    method: `Processes started in turn, from their start until Weir listens (and until it has served the overview), or until its embedded database has answered one query; first in an empty directory, where all tables are created, then in one with ${DATA.streams.toLocaleString('en')} streams with ${(DATA.streams * DATA.entriesPerStream).toLocaleString('en')} entries. Medians of ${ROUNDS} (least–most).`,
     tables: [
       {
         columns: ['start', 'program', 'ms', 'CPU ms', '× ms', '× CPU', 'first page, ms'],

@@ -30,7 +30,7 @@ describeInBrowser('in a browser', () => {
       await page.keyboard.press('Enter')
       const sections = page.locator('.menu nav a')
       const names = (await sections.allTextContents()).map((text) => text.replace(/\d+$/, ''))
-      for (const name of ['Home', 'Streams', 'Twins', 'Rules', 'Silences', 'Jobs', 'Settings', 'API'])
+      for (const name of ['Overview', 'Streams', 'Twins', 'Rules', 'Silences', 'Jobs', 'Settings', 'API'])
         expect(names).toContain(name)
       for (const link of await sections.all()) {
         const box = await link.boundingBox()
@@ -46,14 +46,17 @@ describeInBrowser('in a browser', () => {
     },
   )
 
-  test.each([1440, 1280, 1024, 390])(
+  test.each([1440, 1024, 861, 860, 390])(
     'all sections fit in one line, or are in the menu, at %p px',
     async (width) => {
       const { page, close } = await openPage(browser, { viewport: { width, height: 900 } })
       await page.goto(`${everything.weir.url}/settings`)
-      const isWide = width > 1240
+      const isWide = width > 860
       expect(await page.locator('.sections').isVisible()).toBe(isWide)
-      expect(await page.locator('.menu').isVisible()).toBe(!isWide)
+      await page.locator('.menu summary').click()
+      const inMenu = page.locator('.menu nav').getByRole('link')
+      expect(await inMenu.getByText('Settings').isVisible()).toBe(true)
+      expect(await inMenu.getByText('Channels').isVisible()).toBe(!isWide)
       expect((await page.locator('.bar').boundingBox())?.height).toBeLessThan(64)
       expect(await sidewaysScroll(page)).toBe(0)
       await close()
@@ -63,8 +66,28 @@ describeInBrowser('in a browser', () => {
   test('the navigation of every page shows the number of open incidents', async () => {
     const { page, close } = await openPage(browser)
     await page.goto(`${everything.weir.url}/channels`)
-    const link = page.locator('.sections').getByRole('link', { name: 'Incidents' })
-    await link.getByText('1', { exact: true }).waitFor()
+    for (const [nav, name] of [
+      ['Sections', 'Alerts'],
+      ['Alerts', 'Incidents'],
+    ] as const) {
+      const link = page.getByRole('navigation', { name: nav, exact: true }).getByRole('link', { name })
+      await link.getByText('1', { exact: true }).waitFor()
+    }
+    await close()
+  })
+
+  test('a section of several pages leads to each of them, and says which is open', async () => {
+    const { page, faults, close } = await openPage(browser)
+    await page.goto(everything.weir.url)
+    await page.getByRole('navigation', { name: 'Sections' }).getByRole('link', { name: 'Data' }).click()
+    const pages = page.getByRole('navigation', { name: 'Data', exact: true })
+    for (const name of ['Storage', 'Archive', 'Twins']) {
+      await pages.getByRole('link', { name }).click()
+      await page.getByRole('heading', { level: 1, name }).waitFor()
+      expect(await pages.locator('[aria-current="page"]').textContent()).toBe(name)
+      expect(await page.locator('.sections [aria-current]').textContent()).toBe('Data')
+    }
+    expect(faults).toEqual([])
     await close()
   })
 

@@ -20,7 +20,7 @@ export interface HomeData extends Omit<Overview, 'incidents'> {
 /** Shows at a glance whether everything is healthy. */
 export function HomePage({ reader, ...data }: HomeData & ForReader) {
   return (
-    <Page reader={reader} title="Home" section="/">
+    <Page reader={reader} title="Overview" section="/">
       <link rel="stylesheet" href="/assets/views/home/home.css" />
       {data.streams === 0 ? (
         <FirstStream />

@@ -31,7 +31,7 @@ export function IncidentsPage({ reader, ...data }: IncidentsPageData & ForReader
   return (
     <Page reader={reader} title="Incidents" section="/incidents">
       <link rel="stylesheet" href="/assets/views/incidents/incidents.css" />
-      <IncidentsHead title="Incidents" current="/incidents" />
+      <h1>Incidents</h1>
       <Live href={data.live} />
       <IncidentsList {...data} />
     </Page>
@@ -79,28 +79,6 @@ export function IncidentsList({ open, more, past, older }: Omit<IncidentsPageDat
     </div>
   )
 }
-
-/** The heading of the incident, rule and silence pages. */
-export function IncidentsHead({ title, current }: { title: string; current: string }) {
-  return (
-    <div class="heading">
-      <h1>{title}</h1>
-      <nav class="pills" aria-label="Incidents">
-        {PAGES.map(([href, label]) => (
-          <a href={href} aria-current={href === current ? 'page' : undefined}>
-            {label}
-          </a>
-        ))}
-      </nav>
-    </div>
-  )
-}
-
-const PAGES = [
-  ['/incidents', 'Incidents'],
-  ['/rules', 'Rules'],
-  ['/silences', 'Silences'],
-] as const
 
 /** A row of a list: title, severity, start, and a button to acknowledge it. */
 export function IncidentItem({ isExplained = false, ...incident }: IncidentView & { isExplained?: boolean }) {

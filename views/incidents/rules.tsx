@@ -5,7 +5,6 @@ import type { Silence } from '../../src/incidents/silences.ts'
 import { Curl } from '../layout/curl.tsx'
 import { type ForReader, Page } from '../layout/layout.tsx'
 import { Live } from '../layout/live.tsx'
-import { IncidentsHead } from './incidents.tsx'
 
 export interface SimpleFormState {
   values?: Readonly<Record<string, string>>
@@ -31,7 +30,7 @@ export function RulesPage({ reader, rules, kinds, examples, form }: RulesPageDat
   return (
     <Page reader={reader} title="Rules" section="/rules">
       <link rel="stylesheet" href="/assets/views/incidents/incidents.css" />
-      <IncidentsHead title="Rules" current="/rules" />
+      <h1>Rules</h1>
       <RuleList rules={rules} />
       <RuleForm kinds={kinds} examples={examples} form={form} />
       <ParameterExamples kinds={kinds} examples={examples} />
@@ -42,7 +41,10 @@ export function RulesPage({ reader, rules, kinds, examples, form }: RulesPageDat
 function RuleList({ rules }: Pick<RulesPageData, 'rules'>) {
   return (
     <section class="panel" aria-label="Rules">
-      <p class="muted">A stalled or dead stream always opens an incident. Add rules for anything else.</p>
+      <p class="muted">
+        A degraded, stalled or dead stream opens an incident without a rule, and so does a certificate that
+        expires soon. Add rules for anything else.
+      </p>
       {rules.length === 0 ? (
         <p class="empty muted">No rules.</p>
       ) : (
@@ -170,7 +172,7 @@ export function SilencesPage({ reader, silences, days, form }: SilencesPageData 
   return (
     <Page reader={reader} title="Silences" section="/silences">
       <link rel="stylesheet" href="/assets/views/incidents/incidents.css" />
-      <IncidentsHead title="Silences" current="/silences" />
+      <h1>Silences</h1>
       <Live href="/silences/live" />
       <SilencesPanel silences={silences} />
       <SilenceForm days={days} form={form} />

@@ -1,24 +1,8 @@
 import type { Child } from 'hono/jsx'
 import type { Reader } from '../../src/routes/access/reader.ts'
+import { DESTINATIONS, type Destination, Menu, PagesOfSection, Sections } from './navigation.tsx'
 import { Palette, Shortcuts } from './palette.tsx'
 import { Shell } from './shell.tsx'
-
-/** The parts of the console, in the order of its navigation. */
-const SECTIONS = [
-  { href: '/', label: 'Home' },
-  { href: '/streams', label: 'Streams' },
-  { href: '/twins', label: 'Twins' },
-  { href: '/topology', label: 'Topology' },
-  { href: '/incidents', label: 'Incidents' },
-  { href: '/rules', label: 'Rules' },
-  { href: '/silences', label: 'Silences' },
-  { href: '/channels', label: 'Channels' },
-  { href: '/storage', label: 'Storage' },
-  { href: '/archive', label: 'Archive' },
-  { href: '/jobs', label: 'Jobs' },
-  { href: '/settings', label: 'Settings' },
-  { href: '/openapi', label: 'API' },
-] as const
 
 /** Longest wait of a live part between two attempts to reconnect, in milliseconds. */
 const RECONNECT_MAX_MS = 8_000
@@ -36,8 +20,8 @@ export interface ForReader {
 
 export interface PageProps extends ForReader {
   title: string
-  /** Path of the section to mark as current. */
-  section?: (typeof SECTIONS)[number]['href']
+  /** The page of the navigation that it is, or belongs to. */
+  section?: Destination
   /** Scripts of this page, as paths below `/assets/`, in the order they run: ours as modules, those of packages as they are. */
   scripts?: readonly string[]
   /** Use the whole width, for pictures and wide tables. */
@@ -69,40 +53,23 @@ export function Page({ reader, title, section, scripts = [], wide = false, child
         <a class="brand" href="/">
           <img src="/assets/views/layout/weir.svg" alt="" width="24" height="24" /> Weir
         </a>
-        <nav class="sections" aria-label="Sections">
-          <Sections current={section} />
-        </nav>
+        <Sections current={section} />
         <button type="button" class="needs-script" id="open-palette" aria-haspopup="dialog">
           Find <kbd>Ctrl K</kbd>
         </button>
-        <details class="menu">
-          <summary>
-            Menu <OpenIncidents />
-          </summary>
-          <nav aria-label="Sections">
-            <Sections current={section} />
-          </nav>
-        </details>
+        <Menu current={section} />
         <Who {...reader} />
       </header>
       <div class="connection" id="connection" role="status" />
       <p class="notice" id="notice" role="alert" hidden />
+      <PagesOfSection current={section} />
       <main id="main" class={wide ? 'wide' : undefined}>
         {children}
       </main>
-      <Palette sections={SECTIONS} />
+      <Palette pages={DESTINATIONS} />
       <Shortcuts />
     </Shell>
   )
-}
-
-function Sections({ current }: { current: string | undefined }) {
-  return SECTIONS.map(({ href, label }) => (
-    <a href={href} aria-current={href === current ? 'page' : undefined}>
-      {label}
-      {href === '/incidents' && <OpenIncidents />}
-    </a>
-  ))
 }
 
 /** Who is signed in. Empty where no one has to be, so that the bar keeps its shape. */
@@ -121,9 +88,4 @@ function Who({ caller, how }: Pick<Reader, 'caller' | 'how'>) {
       )}
     </div>
   )
-}
-
-/** The number of open incidents: the page's script fills it in and keeps it current. */
-function OpenIncidents() {
-  return <span class="badge" data-open-incidents hidden />
 }

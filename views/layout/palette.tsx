@@ -1,6 +1,6 @@
 /** Keys, or sequences of two keys, and what they do; those with a path open a page. */
 const KEYS: readonly (readonly [keys: string, does: string, path?: string])[] = [
-  ['g h', 'Go to Home', '/'],
+  ['g h', 'Go to Overview', '/'],
   ['g s', 'Go to Streams', '/streams'],
   ['g w', 'Go to Twins', '/twins'],
   ['g t', 'Go to Topology', '/topology'],
@@ -27,7 +27,7 @@ const ACTIONS = [
 ] as const
 
 /** Finds pages, actions and streams by name; the page's script opens it and fills in streams and this page's buttons. */
-export function Palette({ sections }: { sections: readonly { href: string; label: string }[] }) {
+export function Palette({ pages }: { pages: readonly { href: string; label: string }[] }) {
   return (
     <dialog class="palette" id="palette" aria-label="Find pages, streams and actions">
       <input
@@ -45,8 +45,8 @@ export function Palette({ sections }: { sections: readonly { href: string; label
       />
       {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the combobox pattern requires these roles, and it shows the rows of a list */}
       <ul id="palette-list" role="listbox" aria-label="Results">
-        {sections.map((section) => (
-          <Choice {...section} kind="page" />
+        {pages.map((page) => (
+          <Choice {...page} kind="page" />
         ))}
         {ACTIONS.map((action) => (
           <Choice {...action} kind="action" />
