@@ -163,7 +163,7 @@ export async function createApp(deps: AppDeps) {
     .use(importPages({ imports }))
     .use(streamPages(deps))
     .use(twinRoutes({ ...deps, visibility }))
-    .use(boardRoutes(deps.queues))
+    .use(boardRoutes(deps))
     .use(docsRoutes({ version: deps.version, routes: (): readonly Route[] => app.routes }))
     .use(proxyRoutes(handleProxy).use(pushRoutes({ ...deps, rateLimit })))
   checkDecided(app.routes)

@@ -20,7 +20,7 @@ const WEBHOOK_KEY = Buffer.from(crypto.randomUUID()).toString('base64')
 const IN_URL = `shown${crypto.randomUUID().replaceAll('-', '')}`
 const IN_BODY = `shown${crypto.randomUUID().replaceAll('-', '')}`
 const SHOWS_DEFINITIONS =
-  /^\/(api\/)?(streams|twins|savings|incidents|pulse)(\/|\?|$)|^\/($|\?)|^\/api\/(overview|look|measures)/
+  /^\/(api\/)?(streams|twins|savings|incidents|pulse)(\/|\?|$)|^\/($|\?)|^\/api\/(overview|look|measures)|^\/jobs\/api\/queues\?activeQueue=streams&/
 /** Answered for ever: enough of them is read to see what they begin with. */
 const READ_MS = 1_500
 

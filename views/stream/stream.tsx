@@ -290,7 +290,8 @@ function Facts(view: StatusView) {
           <>
             <span class="mono">{run.worker}</span>
             <span class="below">
-              run {run.epoch}, started <Ago at={run.since} />
+              run {run.epoch}, started <Ago at={run.since} />,{' '}
+              <a href={`/jobs/queue/streams/${stream.id}`}>job</a>
             </span>
           </>
         ) : (

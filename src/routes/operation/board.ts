@@ -5,7 +5,9 @@ import { packageHome } from '../../files.ts'
 import { Late, within } from '../../observe/within.ts'
 import { BOARD_UI, openBoard } from '../../queue/board.ts'
 import type { Queue } from '../../queue/types.ts'
+import type { StatusDeps } from '../../streams/status/status.ts'
 import { pageHeaders } from '../http/html.ts'
+import { jobTelling } from './job-telling.ts'
 
 /** Longest wait for the queue, in milliseconds. */
 const ANSWER_MS = 10_000
@@ -14,10 +16,10 @@ const FOREIGN_LINK = /<link[^>]+href="https?:[^>]*>/g
 
 /** The BullMQ board: every queue, its jobs and their states. Its packages take a tenth of the start time, so they are
  * loaded on first use. */
-export function boardRoutes(queues: readonly Promise<Queue>[]) {
+export function boardRoutes(deps: StatusDeps & { queues: readonly Promise<Queue>[] }) {
   let opening: ReturnType<typeof openBoard> | undefined
   const open = () => {
-    opening ??= openBoard(queues)
+    opening ??= openBoard(deps.queues, jobTelling(deps))
     // An outage may end: the next request tries again.
     opening.catch(() => {
       opening = undefined

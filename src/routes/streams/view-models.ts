@@ -239,7 +239,7 @@ function endedView({ by, at, lastedMs }: NonNullable<Evidence['ended']>) {
 }
 
 /** An end, a gap or an error in words. */
-function inWords(entry: Entry): string | undefined {
+export function inWords(entry: Entry): string | undefined {
   if (entry.kind === 'end') return endSentence(parsedData(entry))
   if (entry.kind === 'gap') return gapSentence(parsedData(entry))
   return entry.kind === 'error' ? failureSentence(parsedData(entry)) : undefined

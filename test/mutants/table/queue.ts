@@ -7,6 +7,42 @@ const SCHEDULES = ['test/queue/schedules.test.ts']
 /** Mistakes in the queue and its jobs: `src/queue` and `jobs`. */
 export const QUEUE: readonly Mistake[] = [
   {
+    name: 'the board names private streams',
+    guard: 'redaction',
+    file: 'src/routes/operation/job-telling.ts',
+    find: 'statuses.filter(({ stream }) => isShared(stream)).map(',
+    replace: 'statuses.map(',
+    hurts: 'Whoever may read sees the addresses and answers of others.',
+    tests: ['test/queue/board.test.ts'],
+  },
+  {
+    name: 'the board shows the log of private streams',
+    guard: 'redaction',
+    file: 'src/routes/operation/job-telling.ts',
+    find: 'status === undefined || !isShared(status.stream)',
+    replace: 'status === undefined',
+    hurts: 'Whoever may read sees the failures of others.',
+    tests: ['test/queue/board.test.ts'],
+  },
+  {
+    name: 'a failing job looks well',
+    guard: 'rule',
+    file: 'src/queue/board.ts',
+    find: '...(failure && { failedReason: failure }),',
+    replace: '',
+    hurts: 'The board doesn’t say why a stream fails.',
+    tests: ['test/queue/board.test.ts'],
+  },
+  {
+    name: 'the board counts BullMQ’s connections as workers',
+    guard: 'wiring',
+    file: 'src/queue/board.ts',
+    find: 'override async getWorkers()',
+    replace: 'async listWorkers()',
+    hurts: '“No workers” stands above a thousand active jobs.',
+    tests: ['test/queue/board.test.ts'],
+  },
+  {
     name: 'two workers claim the same job',
     guard: 'lock',
     file: 'src/queue/postgres-backend.ts',
