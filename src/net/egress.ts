@@ -12,6 +12,7 @@ import {
 } from './addresses.ts'
 import { Certificates, type TlsOptions } from './certificates.ts'
 import { directFetch } from './direct.ts'
+import { isForOwnSocket, socketFetch } from './http1/socket-fetch.ts'
 import { KeptConnections } from './kept-connections.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { type Proxies, proxyFor } from './proxies.ts'
@@ -65,6 +66,8 @@ export interface EgressDeps {
 
 /** Addresses of a host that are tried in turn if one doesn't respond. */
 const MAX_ADDRESSES = 3
+/** Errors of the runtime for heads that it can't parse; some are readable nevertheless. */
+const UNREADABLE: ReadonlySet<string> = new Set(['Malformed_HTTP_Response', 'InvalidContentLength'])
 const NO_CONNECTION = new Set(['ConnectionRefused', 'FailedToOpenSocket', 'ECONNREFUSED', 'ENETUNREACH'])
 
 /**
@@ -79,12 +82,16 @@ export class Egress {
   readonly #own: Pick<OwnAddresses, 'has'> | undefined
   readonly #lookup: Lookup
   readonly #fetch: EgressFetch
+  /** Omitted if another `fetch` is given. */
+  readonly #socketFetch: EgressFetch | undefined
   /** The certificates that hosts presented. */
   readonly certificates: Certificates
   readonly #kept = new KeptConnections()
 
   constructor(deps: EgressDeps) {
     const { allowHosts, isOpen, lookup = lookupAll, fetch = directFetch, certificates } = deps
+    this.#socketFetch =
+      deps.fetch === undefined ? socketFetch((url, options) => this.connect(url, options)) : undefined
     this.#own = isOpen ? undefined : (deps.own ?? new OwnAddresses())
     this.#deps = { ...deps, ...(this.#own && { own: this.#own }) }
     this.#allowances = allowancesOf(allowHosts)
@@ -144,9 +151,24 @@ export class Egress {
   /**
    * Like the global `fetch`, but only to allowed destinations. Redirects aren't followed: the caller requests their
    * target, which is checked like any other. The response's `url` may contain an address instead of the host.
+   *
+   * A request that shares no connection is sent on a socket of its own; so is one whose answer the runtime can't read, once
+   * more, if that is safe.
    * @throws EgressError
    */
   readonly fetch: EgressFetch = async (text, init) => {
+    const overSocket = this.#proxyFor(placeOf(text)) === undefined ? this.#socketFetch : undefined
+    if (overSocket !== undefined && isForOwnSocket(init)) return overSocket(text, init)
+    try {
+      return await this.#fetchByRuntime(text, init)
+    } catch (error) {
+      const { code = '' } = error as { code?: string }
+      if (overSocket === undefined || !UNREADABLE.has(code) || !isSafe(init)) throw error
+      return overSocket(text, { ...init, keepalive: false })
+    }
+  }
+
+  async #fetchByRuntime(text: string, init: Init): Promise<Response> {
     const place = placeOf(text)
     const { url, host, port } = place
     const manual = { ...init, redirect: 'manual' as const }
@@ -250,6 +272,11 @@ export class Egress {
     }
     throw new EgressError('host_unknown', `Can't resolve the host ${host}.`)
   }
+}
+
+/** Whether a request may be sent twice. @see https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1 */
+function isSafe({ method = 'GET', decompress }: Init): boolean {
+  return decompress === false && (method === 'GET' || method === 'HEAD')
 }
 
 interface Place {

@@ -3,7 +3,7 @@ import { EventSource } from 'eventsource'
 import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
 import { until } from '../support/until.ts'
 import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
-import { startTestWeir, type TestWeir } from '../support/weir.ts'
+import { type LoggedEntry, startTestWeir, type TestWeir } from '../support/weir.ts'
 
 describe.each(SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
@@ -92,10 +92,8 @@ describe.each(SETUPS)('on $name', (setup) => {
         return (now.total.entries ?? 0) > EVENTS && now
       })
       const { items } = await page('limit=500')
-      const bodyBytes = items.reduce(
-        (sum, item) => sum + ((item as { bodyBytes?: number }).bodyBytes ?? 0),
-        0,
-      )
+      const decoded = items as unknown as LoggedEntry[]
+      const bodyBytes = decoded.reduce((sum, one) => sum + one.bodyBytes + (one.framingBytes ?? 0), 0)
       expect(size.total).toMatchObject({ entries: EVENTS + 1, bodyBytes })
       expect(size.steps.reduce((sum, step) => sum + (step.bodyBytes ?? 0), 0)).toBe(bodyBytes)
       const change = await weir.json(`/api/streams/${id}/change`)

@@ -169,6 +169,8 @@ interface Known {
   readonly means: Means
   /** What the head of the last response took, in milliseconds; omitted before the first. */
   headMs?: number
+  /** An answer on a kept connection broke off: the runtime can't read it, or the upstream doesn't keep connections well. */
+  needsFresh?: true
 }
 
 async function pollOnce(
@@ -295,8 +297,8 @@ async function fetchBody(
     log.turned()
   })
   checks.sent(deps.now())
+  const means = { ...upstream.means, ...keptUse(stream, upstream, deps) }
   try {
-    const means = { ...upstream.means, ...keptUse(stream, upstream, deps) }
     const answer = await askUpstream(stream, conditional(checkpoint), deps.limits, signal, deps.fetch, means)
     upstream.headMs = answer.headMs
     evidence.lastByteAt = deps.now()
@@ -306,6 +308,8 @@ async function fetchBody(
     return { answer, ...(await readBody(answer, deps.limits, signal)) }
   } catch (error) {
     if (error instanceof UpstreamError && error.retryAfterMs) deps.hosts.pause(stream.url, error.retryAfterMs)
+    if (error instanceof UpstreamError && error.code === 'ended_early' && means.kept)
+      upstream.needsFresh = true
     throw error
   } finally {
     keepCookies(run, upstream.means, deps)
@@ -317,10 +321,14 @@ async function fetchBody(
  * A request uses a kept connection if it may be sent twice, and if it is known how soon the upstream answers: a slow one
  * isn't asked twice.
  */
-function keptUse({ method, intervalMs, auth }: Stream, { headMs }: Known, deps: FollowDeps): Means {
+function keptUse(
+  { method, intervalMs, auth }: Stream,
+  { headMs, needsFresh }: Known,
+  deps: FollowDeps,
+): Means {
   const { mayBeKept, limits } = deps
   const isRepeatable = method === 'GET' || auth?.repeatable === true
-  const mayUse = intervalMs < FRESH_FROM_MS && isRepeatable && headMs !== undefined
+  const mayUse = intervalMs < FRESH_FROM_MS && isRepeatable && !needsFresh && headMs !== undefined
   if (mayBeKept === undefined || !mayUse) return {}
   return { kept: { mayBeKept, patienceMs: patienceMs(headMs, limits.requestTimeoutMs) } }
 }

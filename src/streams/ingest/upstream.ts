@@ -9,6 +9,7 @@ import { Cookies, combinedCookies } from '../../net/cookies.ts'
 import { directFetch } from '../../net/direct.ts'
 import { EgressError, type EgressFetch } from '../../net/egress.ts'
 import { locationIn, sentValue } from '../../net/header-bytes.ts'
+import { MalformedAnswer } from '../../net/http1/head.ts'
 import { requestBytes, type SentRequest } from '../../net/request-bytes.ts'
 import { CodingError, codingsOf, decompress } from '../content/codings.ts'
 import type { Exchange } from '../recording/entry.ts'
@@ -486,6 +487,8 @@ function connectionError(error: Error & { code?: string }, url: string): Upstrea
   if (error.code === 'ENOTFOUND' || error.code === 'DNSLookupFailed' || error.code === 'EAI_AGAIN') {
     return new UpstreamError('host_unknown', `Can't resolve the host ${host}.`)
   }
+  if (error instanceof MalformedAnswer)
+    return new UpstreamError('connection_failed', `The answer of ${host} isn't valid HTTP: ${error.why}.`)
   return new UpstreamError('connection_failed', `Can't connect to ${host} (${error.code ?? error.name}).`)
 }
 

@@ -101,6 +101,9 @@ export function isKeyframe({ kind, bodyBytes }: Pick<Entry, 'kind' | 'bodyBytes'
   return kind === 'snapshot' && bodyBytes === 0
 }
 
+/** The data of an event that stands for bytes: their hash and number. */
+const HASHED_BYTES = /^\{"sha256":"[0-9a-f]{64}","bytes":\d+\}$/
+
 /**
  * Splits what was decoded for an entry into its content and what frames it: names of fields, line ends and comments of
  * an event stream. Polled bodies and messages have no framing.
@@ -112,7 +115,8 @@ export function decodedOf({
   exchange,
 }: Entry): Pick<EntryJson, 'bodyBytes' | 'framingBytes'> {
   const { isEvent } = ENTRY_KIND[kind]
-  if (!isEvent || exchange !== undefined || data === undefined) return { bodyBytes }
+  if (!isEvent || exchange !== undefined || data === undefined || HASHED_BYTES.test(data))
+    return { bodyBytes }
   const framingBytes = bodyBytes - Buffer.byteLength(data)
   return framingBytes > 0 ? { bodyBytes: bodyBytes - framingBytes, framingBytes } : { bodyBytes }
 }

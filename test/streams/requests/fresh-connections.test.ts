@@ -21,12 +21,15 @@ afterEach(async () => {
 })
 
 /** Whether each of the first polls might use a kept connection. */
-async function polled(stream: Partial<Stream> & { intervalMs: number }, polls = 3): Promise<unknown[]> {
+async function polled(
+  stream: Partial<Stream> & { intervalMs: number },
+  { polls = 3, answer = (_isKept?: boolean): Response => Response.json({}) } = {},
+): Promise<unknown[]> {
   const kept: unknown[] = []
   const deps = followDeps(
     async (_url, { keepalive }) => {
       kept.push(keepalive)
-      return Response.json({})
+      return answer(keepalive)
     },
     { mayBeKept: () => true },
   )
@@ -57,6 +60,13 @@ test('a POST that may be repeated uses a kept connection', async () => {
     true,
     true,
   ])
+})
+
+test('once an answer on a kept connection has broken off, every poll opens its own', async () => {
+  const broken = () => new ReadableStream({ pull: (controller) => controller.error(new Error('broken')) })
+  const answer = (isKept?: boolean) => (isKept ? new Response(broken()) : Response.json({}))
+  const kept = await polled({ intervalMs: 10_000 }, { polls: 5, answer })
+  expect(kept.slice(0, 5)).toEqual([false, true, false, false, false])
 })
 
 test('an egress knows to which origins a connection may be kept', async () => {
