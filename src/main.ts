@@ -7,6 +7,7 @@ import { causeOf } from './errors.ts'
 import { isExecutable, keepPrivate } from './files.ts'
 import { keepSmall } from './memory.ts'
 import { createLog } from './observe/log.ts'
+import { noteAddress } from './running.ts'
 import { isDamage, WAY_BACK } from './storage/errors/damage.ts'
 import { outageOf } from './storage/errors/outage.ts'
 import { openStorage } from './storage/open.ts'
@@ -82,7 +83,7 @@ function explain(error: unknown): string {
   return `Weir can't start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
 }
 
-/** The command that starts the simulated services for this Weir. */
+/** The command that starts the simulated services for this Weir, from the same directory or another. */
 function simulationOf(url: string, { port }: Config): string {
   const command = isExecutable() ? 'weir sim' : 'bun run sim'
   return port === DEFAULT_PORT ? command : `${command} --web ${url}`
@@ -107,7 +108,10 @@ try {
   // While the database starts, this thread loads the rest of Weir, which handles a failure.
   let storage: Promise<Storage> | undefined = openStorage(config, log)
   storage.catch(() => {})
-  const listening = (url: string) => log.info(`Weir ${version} is listening on ${url}`)
+  const listening = (url: string) => {
+    log.info(`Weir ${version} is listening on ${url}`)
+    if (config.databaseUrl === undefined) process.once('exit', noteAddress(config.dataDir, url))
+  }
   const { startWeir } = await import('./weir.ts')
   const start = () => {
     const opened = storage ?? openStorage(config, log)

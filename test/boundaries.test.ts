@@ -20,13 +20,13 @@ const RULES: readonly Rule[] = [
   // Plain data that the schema and browsers read as well.
   { of: /^src\/core\/sets\//, only: /^src\/core\/sets\// },
   { of: /^src\/sim\/(?!main\.ts$)/, only: /^src\/(sim\/|core\/sse\.ts$)/ },
-  { of: /^src\/sim\/main\.ts$/, only: /^src\/(sim\/|environment\.ts$)/ },
+  { of: /^src\/sim\/main\.ts$/, only: /^src\/(sim\/|(environment|running)\.ts$)/ },
   { of: /^src\/client\//, only: /^src\/client\// },
   { of: /^src\/cli\/(?!main\.ts$)/, only: /^src\/(cli|client|core)\// },
   // Restoring a backup, and the checks of `doctor`, need no running Weir; `bench` uses Weir's own fan-out.
   {
     of: /^src\/cli\/main\.ts$/,
-    only: /^src\/(cli\/|config\/|(environment|files)\.ts$|net\/(direct|proxies)\.ts$|(backup|doctor|hub)\/|storage\/storage\.ts$)/,
+    only: /^src\/(cli\/|config\/|(environment|files|running)\.ts$|net\/(direct|proxies)\.ts$|(backup|doctor|hub)\/|storage\/storage\.ts$)/,
   },
   { of: /^(?!src\/(cli|client|executable)\/|test\/|bench\/)/, never: /^src\/(cli|client)\// },
   { of: /^src\/config\//, only: /^src\/(config\/|environment\.ts$)/ },

@@ -6,7 +6,10 @@ import { nearest } from './nearest.ts'
 
 /** Options of every command. */
 export const COMMON: Record<string, Option> = {
-  url: { value: 'URL', help: 'URL of Weir (default: WEIR_URL, or http://localhost:3000)' },
+  url: {
+    value: 'URL',
+    help: 'URL of Weir (default: WEIR_URL, the one that uses DATA_DIR, or http://localhost:3000)',
+  },
   json: { help: 'print JSON, for scripts' },
   help: { short: 'h', help: 'show this help' },
 }

@@ -22,7 +22,7 @@ export function programHelp(commands: Record<string, Command>): string {
     ...columns(lines),
     '',
     'Run weir <command> --help for details. Identify a stream by its ID or its full name.',
-    'WEIR_URL is the URL of Weir (default http://localhost:3000), WEIR_TOKEN a token or API key, if required.',
+    'WEIR_URL is the URL of Weir (default: the one that uses DATA_DIR, or http://localhost:3000), WEIR_TOKEN a token or API key, if required.',
     'Exit codes: 0 success, 1 a stream is stalled or dead (status), 2 usage error, 3 Weir is unreachable,',
     '4 rejected by Weir, 5 stream not found or ambiguous, 130 interrupted.',
     '',

@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline/promises'
 import type { Fetch } from '../client/client.ts'
 import { firstGiven, PROXY_VARIABLES, takeEnvironment } from '../environment.ts'
 import { directFetch } from '../net/direct.ts'
+import { runningWeir } from '../running.ts'
 import type { Io, Output } from './command.ts'
 import { FileError } from './command.ts'
 import { run } from './run.ts'
@@ -87,7 +88,7 @@ const fetchWeir: Fetch = async (input, init = {}) => {
 }
 
 process.exitCode = await run(process.argv.slice(2), {
-  url: environment.WEIR_URL,
+  url: await runningWeir(environment),
   token: environment.WEIR_TOKEN,
   out: output(process.stdout),
   err: output(process.stderr),

@@ -12,7 +12,8 @@ import { SEED_LIMIT } from './random.ts'
 import type { SimulationOptions } from './start.ts'
 
 const SAMPLE_GRAPH = 'seed'
-const DEFAULT_WEB = 'http://127.0.0.1:3000'
+/** Where Weir listens unless told otherwise. */
+export const DEFAULT_WEB = 'http://127.0.0.1:3000'
 const DEFAULT_TIMEOUT_MS = 200
 const MAX_TIMEOUT_MS = 600_000
 /** Background activations per minute. */
@@ -41,10 +42,12 @@ Graph:
   --traffic N            background activations per minute; 0 for none (default: ${DEFAULT_TRAFFIC}, or as in the graph)
 
 Both:
-  --web URL              URL of Weir (default: ${DEFAULT_WEB}); set WEIR_TOKEN if it requires a token
+  --web URL              URL of Weir (default: WEIR_URL, the PORT that is set, the Weir that uses DATA_DIR, or
+                         ${DEFAULT_WEB}); set WEIR_TOKEN if it requires a token
   --control PORT         control port on 127.0.0.1 for GET and PUT /traffic; 0 picks a free port (default: 0)
   --seed N               seed for random choices, to repeat a run (default: random)
   --no-register          don't register the services' feeds as streams
+  --remove               remove the streams that this run registered, with their logs, when it is stopped
   --help                 show this help`
 
 const OPTIONS = {
@@ -59,6 +62,7 @@ const OPTIONS = {
   web: { type: 'string' },
   seed: { type: 'string' },
   'no-register': { type: 'boolean' },
+  remove: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
 
@@ -75,7 +79,12 @@ export interface ChosenGraph {
 }
 
 /** The seed is omitted if not given. With a `graph`, there are no services yet. */
-export type ParsedOptions = Omit<SimulationOptions, 'seed'> & { seed?: number; graph?: ChosenGraph }
+export type ParsedOptions = Omit<SimulationOptions, 'seed'> & {
+  seed?: number
+  graph?: ChosenGraph
+  /** Whether what it registered is removed in the end. */
+  remove?: boolean
+}
 
 export type ParsedArguments =
   | { kind: 'help' }
@@ -94,8 +103,13 @@ interface Given {
  * Reads the command line.
  * @param argv arguments after the program's name
  * @param token Weir's token, from the environment
+ * @param web Weir's URL, unless the arguments have one
  */
-export function parseArguments(argv: string[], token: string | undefined): ParsedArguments {
+export function parseArguments(
+  argv: string[],
+  token: string | undefined,
+  web = DEFAULT_WEB,
+): ParsedArguments {
   const problems: string[] = []
   const given = readTokens(argv, problems)
   if (given.flags.has('help')) return { kind: 'help' }
@@ -105,8 +119,9 @@ export function parseArguments(argv: string[], token: string | undefined): Parse
   const controlPort = wholeNumber(given, 'control', { min: 0, max: MAX_PORT }, problems)
   const options: ParsedOptions = {
     ...(single ? singleService(given, problems) : graph(given, problems)),
-    web: webUrl(given.texts.get('web') ?? DEFAULT_WEB, problems),
+    web: webUrl(given.texts.get('web') ?? web, problems),
     register: !given.flags.has('no-register'),
+    ...(given.flags.has('remove') && { remove: true }),
     ...(seed === undefined ? {} : { seed }),
     ...(controlPort === undefined ? {} : { controlPort }),
     ...bearer(token, problems),

@@ -4,7 +4,7 @@ import type { FeedAnswer } from './service/api.ts'
 import { type RunningService, startService } from './service/service.ts'
 import { TrafficControl } from './traffic.ts'
 import { SimClient } from './weir/client.ts'
-import { registerFeeds } from './weir/register.ts'
+import { leave, registerFeeds } from './weir/register.ts'
 import { Reports } from './weir/reports.ts'
 import { realWorld, type SimWorld, untilClosed } from './world.ts'
 
@@ -34,7 +34,8 @@ export interface Simulation {
   /** URL of the control API; undefined without a port. */
   controlUrl?: string
   /** Stops everything; a Weir that hangs doesn't delay it. */
-  close(): Promise<void>
+  /** Also says what becomes of what it registered. @param remove whether that is removed */
+  close(remove?: boolean): Promise<void>
 }
 
 /**
@@ -54,7 +55,9 @@ export async function startSimulation(
   const names = new Map<string, string>()
   const background: Promise<void>[] = []
   let control: ControlServer | undefined
-  const close = async () => {
+  const registered = new Set<string>()
+  const close = async (remove = false) => {
+    await leave(registered, remove, client, world)
     controller.abort()
     await Promise.all([control?.close(), ...services.map((service) => service.close()), ...background])
   }
@@ -85,7 +88,10 @@ export async function startSimulation(
 
   const announce = () => services.map((service) => service.announcement())
   background.push(untilClosed(closing, () => reports.keepAnnouncing(announce)))
-  if (register) background.push(untilClosed(closing, () => registerFeeds(services, client, world, closing)))
+  if (register)
+    background.push(
+      untilClosed(closing, () => registerFeeds(services, { client, world, closing, registered })),
+    )
   return {
     services: services.map(({ name, address, url }) => ({ name, address, url })),
     ...(control === undefined ? {} : { controlUrl: control.url }),

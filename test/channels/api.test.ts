@@ -279,7 +279,7 @@ test('secrets appear nowhere: not in responses, pages, attempts, the board or wa
   const board = await until('the board shows a delivery that waits', async () => {
     const shown = await weir.get('/jobs/api/queues?activeQueue=deliveries&status=delayed&page=1')
     const text = await shown.text()
-    return ids.some((id) => text.includes(`"channelId":"${id}"`)) && text
+    return ids.some((id) => text.includes(`/channels/${id}`)) && text
   })
   texts.push(board)
   const paths = ['/api/channels', '/channels']

@@ -199,7 +199,7 @@ describeInBrowser('in a browser', () => {
     await page.goto(`${weir.url}/openapi`)
     await page.getByText('Register an API').first().waitFor()
     await page.goto(`${weir.url}/jobs/queue/streams?status=active`)
-    await page.getByText('hold').first().waitFor()
+    await page.getByText('/streams/').first().waitFor()
     expect(faults).toEqual([])
     await close()
   })

@@ -56,7 +56,13 @@ async function failureOf(name: string, behavior: (socket: Socket, key: string) =
   behaviors.set(path, behavior)
   const { id } = await weir.register({ url: url + path })
   const { data } = await weir.entry(id, 'the error is logged', ({ kind }) => kind === 'error')
-  const events = (await weir.logs(id)).filter(({ kind }) => kind === 'event').map((entry) => entry.data)
+  const logged = await weir.logs(id)
+  // It may have connected again by now.
+  const before = logged.slice(
+    0,
+    logged.findIndex(({ kind }) => kind === 'error'),
+  )
+  const events = before.filter(({ kind }) => kind === 'event').map((entry) => entry.data)
   return { ...(data as { code: string; message: string; body?: string }), events, path, id }
 }
 

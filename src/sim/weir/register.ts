@@ -4,6 +4,8 @@ import { describeProblem, type SimClient, type WeirAnswer } from './client.ts'
 
 /** How long Weir may take to list or register. */
 const REGISTER_TIMEOUT_MS = 10_000
+/** How long it may take to remove them, in milliseconds: somebody waits for the program to end. */
+export const REMOVE_TIMEOUT_MS = 10_000
 /** Waits between attempts to register: doubled from the first to the longest. */
 const FIRST_RETRY_MS = 500
 const LONGEST_RETRY_MS = 10_000
@@ -40,21 +42,27 @@ type Outcome =
   | { kind: 'refused'; why: string }
   | { kind: 'away'; why?: string }
 
+export interface RegisterDeps {
+  client: SimClient
+  world: SimWorld
+  closing: AbortSignal
+  /** Gets the ID of each stream that is registered. */
+  registered: Set<string>
+}
+
 /**
  * Registers the feeds that Weir doesn't have yet, and retries until Weir is up.
  * @throws AbortError when `closing` aborts.
  */
 export async function registerFeeds(
   services: Registered[],
-  client: SimClient,
-  world: SimWorld,
-  closing: AbortSignal,
+  { client, world, closing, registered }: RegisterDeps,
 ): Promise<void> {
   const stateIntervalMs = services.length > MANY_SERVICES ? MANY_STATE_INTERVAL_MS : STATE_INTERVAL_MS
   const wanted = services.flatMap((service) => feedsOf(service, stateIntervalMs))
   let said = false
   for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS)) {
-    const outcome = await registerMissing(wanted, client)
+    const outcome = await registerMissing(wanted, client, registered)
     closing.throwIfAborted()
     if (outcome.kind === 'registered') {
       const before = wanted.length - outcome.added
@@ -85,7 +93,36 @@ function feedsOf({ name, url, feedIntervalMs }: Registered, stateIntervalMs: num
   return [...feeds, { url: `${url}/feed`, kind: 'poll', name: `${name} feed`, intervalMs, tags }]
 }
 
-async function registerMissing(wanted: Registration[], client: SimClient): Promise<Outcome> {
+/** Says what becomes of the streams that were registered, and removes them with their logs if that is wanted. */
+export async function leave(
+  registered: ReadonlySet<string>,
+  remove: boolean,
+  client: SimClient,
+  world: SimWorld,
+): Promise<void> {
+  if (registered.size === 0) return
+  if (!remove) {
+    world.log(`${registered.size} streams stay registered, with the tag ${TAG}; --remove would remove them`)
+    return
+  }
+  const answer = await client.post(
+    '/api/streams/bulk',
+    { action: 'delete', ids: [...registered] },
+    REMOVE_TIMEOUT_MS,
+  )
+  const failure = failureOf(answer)
+  world.log(
+    failure === undefined
+      ? `${registered.size} streams removed`
+      : `The streams can't be removed${failure.kind !== 'registered' && failure.why ? `: ${failure.why}` : ''}; they have the tag ${TAG}`,
+  )
+}
+
+async function registerMissing(
+  wanted: Registration[],
+  client: SimClient,
+  registered: Set<string>,
+): Promise<Outcome> {
   const present = await listUrls(client)
   if (!(present instanceof Set)) return present
   const missing = wanted.filter(({ url }) => !present.has(url))
@@ -93,6 +130,8 @@ async function registerMissing(wanted: Registration[], client: SimClient): Promi
     const answer = await client.post('/api/streams', registration, REGISTER_TIMEOUT_MS)
     const failure = failureOf(answer)
     if (failure !== undefined) return failure
+    const { id } = isObject(answer?.json) ? answer.json : {}
+    if (typeof id === 'string') registered.add(id)
   }
   return { kind: 'registered', added: missing.length }
 }
