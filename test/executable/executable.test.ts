@@ -37,52 +37,59 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-test('the executable contains all of Weir: pages, streams, data across restarts, the command line', async () => {
-  const feed = new Feed()
-  const target = upstream.on('/events', () => feed.response({}, 'id: 1\ndata: first\n\n'))
-  const first = serve()
-  const url = await first.url()
-  try {
-    const page = await (await fetch(`${url}/`)).text()
-    const folder = /\/assets\/v-[0-9a-f]{16}\//.exec(page)?.[0]
-    for (const name of ASSETS) {
-      const asset = await fetch(`${url}${folder}${name}`)
-      expect([name, asset.status]).toEqual([name, 200])
-      expect(name.endsWith('.ts') ? await asset.text() : '').not.toContain('interface ')
+/** Starts of several programs of 200 MB, one after the other: slow beside other work. */
+const BUILT_AND_USED_MS = 180_000
+
+test(
+  'the executable contains all of Weir: pages, streams, data across restarts, the command line',
+  async () => {
+    const feed = new Feed()
+    const target = upstream.on('/events', () => feed.response({}, 'id: 1\ndata: first\n\n'))
+    const first = serve()
+    const url = await first.url()
+    try {
+      const page = await (await fetch(`${url}/`)).text()
+      const folder = /\/assets\/v-[0-9a-f]{16}\//.exec(page)?.[0]
+      for (const name of ASSETS) {
+        const asset = await fetch(`${url}${folder}${name}`)
+        expect([name, asset.status]).toEqual([name, 200])
+        expect(name.endsWith('.ts') ? await asset.text() : '').not.toContain('interface ')
+      }
+      const board = await (await fetch(`${url}/jobs`)).text()
+      const script = /static\/js\/[^"]+\.js/.exec(board)?.[0]
+      expect((await fetch(`${url}/jobs/${script}`)).status).toBe(200)
+
+      expect(await weir(url, 'add', target, '--kind', 'sse', '--name', 'followed')).toMatchObject({ code: 0 })
+      await until('its event is in', async () => (await weir(url, 'logs', 'followed')).out.includes('first'))
+      // A worker of its own reads what is large.
+      const large = upstream.on('/large', (_, hits) => Response.json({ hits, large: 'x'.repeat(100_000) }))
+      const polled = ['--kind', 'poll', '--interval', '500ms', '--name', 'large']
+      expect(await weir(url, 'add', large, ...polled)).toMatchObject({ code: 0 })
+      await until('it is in', async () => (await weir(url, 'logs', 'large')).out.includes('snapshot'))
+      // Its servers are processes that it starts from itself.
+      await until('it has changed', async () => (await weir(url, 'logs', 'large')).out.includes('patch'))
+      const benched = await weir(url, 'bench', 'large', '--subscribers', '2', '--seconds', '1')
+      expect(benched).toMatchObject({ code: 0, err: '', out: expect.stringContaining('STREAMING SAVES') })
+      expect((await weir(url, 'completion', 'bash')).out).toContain(`${program} __complete`)
+    } finally {
+      await first.stop()
     }
-    const board = await (await fetch(`${url}/jobs`)).text()
-    const script = /static\/js\/[^"]+\.js/.exec(board)?.[0]
-    expect((await fetch(`${url}/jobs/${script}`)).status).toBe(200)
+    expect(first.output()).not.toContain('requests can be open')
 
-    expect(await weir(url, 'add', target, '--kind', 'sse', '--name', 'followed')).toMatchObject({ code: 0 })
-    await until('its event is in', async () => (await weir(url, 'logs', 'followed')).out.includes('first'))
-    // A worker of its own reads what is large.
-    const large = upstream.on('/large', (_, hits) => Response.json({ hits, large: 'x'.repeat(100_000) }))
-    const polled = ['--kind', 'poll', '--interval', '500ms', '--name', 'large']
-    expect(await weir(url, 'add', large, ...polled)).toMatchObject({ code: 0 })
-    await until('it is in', async () => (await weir(url, 'logs', 'large')).out.includes('snapshot'))
-    // Its servers are processes that it starts from itself.
-    await until('it has changed', async () => (await weir(url, 'logs', 'large')).out.includes('patch'))
-    const benched = await weir(url, 'bench', 'large', '--subscribers', '2', '--seconds', '1')
-    expect(benched).toMatchObject({ code: 0, err: '', out: expect.stringContaining('STREAMING SAVES') })
-    expect((await weir(url, 'completion', 'bash')).out).toContain(`${program} __complete`)
-  } finally {
-    await first.stop()
-  }
-  expect(first.output()).not.toContain('requests can be open')
-
-  const second = serve()
-  const again = await second.url()
-  try {
-    expect((await weir(again, 'ls')).out).toContain('followed')
-    expect((await weir(again, 'logs', 'followed')).out).toContain('first')
-    expect(await weir(again, 'backup', join(home, 'backup'))).toMatchObject({ code: 0, err: '' })
-  } finally {
-    await second.stop()
-  }
-  const restored = await weir('', 'restore', join(home, 'backup'), '--force')
-  expect(restored).toMatchObject({ code: 0, err: '' })
-})
+    const second = serve()
+    const again = await second.url()
+    try {
+      expect((await weir(again, 'ls')).out).toContain('followed')
+      expect((await weir(again, 'logs', 'followed')).out).toContain('first')
+      expect(await weir(again, 'backup', join(home, 'backup'))).toMatchObject({ code: 0, err: '' })
+    } finally {
+      await second.stop()
+    }
+    const restored = await weir('', 'restore', join(home, 'backup'), '--force')
+    expect(restored).toMatchObject({ code: 0, err: '' })
+  },
+  BUILT_AND_USED_MS,
+)
 
 function serve() {
   const child = Bun.spawn([program, 'serve'], {
