@@ -83,7 +83,7 @@ function explain(error: unknown): string {
   return `Weir can't start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
 }
 
-/** The command that starts the simulated services for this Weir, from the same directory or another. */
+/** The command that starts the simulated services for this Weir. */
 function simulationOf(url: string, { port }: Config): string {
   const command = isExecutable() ? 'weir sim' : 'bun run sim'
   return port === DEFAULT_PORT ? command : `${command} --web ${url}`

@@ -11,8 +11,8 @@ import {
   normalHost,
 } from './addresses.ts'
 import { Certificates, type TlsOptions } from './certificates.ts'
-import { directFetch } from './direct.ts'
-import { isForOwnSocket, socketFetch } from './http1/socket-fetch.ts'
+import { directFetch, hasEmptySegment } from './direct.ts'
+import { fetchOverSocket, isForSocket } from './http1/socket-fetch.ts'
 import { KeptConnections } from './kept-connections.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { type Proxies, proxyFor } from './proxies.ts'
@@ -83,15 +83,15 @@ export class Egress {
   readonly #lookup: Lookup
   readonly #fetch: EgressFetch
   /** Omitted if another `fetch` is given. */
-  readonly #socketFetch: EgressFetch | undefined
+  readonly #overSocket: EgressFetch | undefined
   /** The certificates that hosts presented. */
   readonly certificates: Certificates
   readonly #kept = new KeptConnections()
 
   constructor(deps: EgressDeps) {
     const { allowHosts, isOpen, lookup = lookupAll, fetch = directFetch, certificates } = deps
-    this.#socketFetch =
-      deps.fetch === undefined ? socketFetch((url, options) => this.connect(url, options)) : undefined
+    this.#overSocket =
+      deps.fetch === undefined ? fetchOverSocket((url, options) => this.connect(url, options)) : undefined
     this.#own = isOpen ? undefined : (deps.own ?? new OwnAddresses())
     this.#deps = { ...deps, ...(this.#own && { own: this.#own }) }
     this.#allowances = allowancesOf(allowHosts)
@@ -157,10 +157,13 @@ export class Egress {
    * @throws EgressError
    */
   readonly fetch: EgressFetch = async (text, init) => {
-    const overSocket = this.#proxyFor(placeOf(text)) === undefined ? this.#socketFetch : undefined
-    if (overSocket !== undefined && isForOwnSocket(init)) return overSocket(text, init)
+    const place = placeOf(text)
+    const proxy = this.#proxyFor(place)
+    const overSocket = proxy === undefined && isForSocket(init) ? this.#overSocket : undefined
+    if (overSocket !== undefined && (init.keepalive === false || hasEmptySegment(text)))
+      return overSocket(text, init)
     try {
-      return await this.#fetchByRuntime(text, init)
+      return await this.#fetchByRuntime(place, proxy, init)
     } catch (error) {
       const { code = '' } = error as { code?: string }
       if (overSocket === undefined || !UNREADABLE.has(code) || !isSafe(init)) throw error
@@ -168,11 +171,9 @@ export class Egress {
     }
   }
 
-  async #fetchByRuntime(text: string, init: Init): Promise<Response> {
-    const place = placeOf(text)
+  async #fetchByRuntime(place: Place, proxy: string | undefined, init: Init): Promise<Response> {
     const { url, host, port } = place
     const manual = { ...init, redirect: 'manual' as const }
-    const proxy = this.#proxyFor(place)
     if (proxy !== undefined) return this.#through(proxy, place, manual)
     if (this.isOpen) return this.#keeping(url, manual)
     const addresses = (await this.resolve(host, port, init.signal ?? undefined)).slice(0, MAX_ADDRESSES)
@@ -275,8 +276,8 @@ export class Egress {
 }
 
 /** Whether a request may be sent twice. @see https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1 */
-function isSafe({ method = 'GET', decompress }: Init): boolean {
-  return decompress === false && (method === 'GET' || method === 'HEAD')
+function isSafe({ method = 'GET' }: Init): boolean {
+  return method === 'GET' || method === 'HEAD'
 }
 
 interface Place {

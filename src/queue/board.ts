@@ -44,10 +44,10 @@ type Job = Awaited<ReturnType<InstanceType<Base>['getJobs']>>[number]
 function adapterThatTells(BullMQAdapter: Base, telling: JobTelling) {
   return class extends BullMQAdapter {
     constructor(queue: Queue) {
-      // The type omits that a job may have no page.
-      // Weir itself tries again what failed, while its job stays active.
       super(queue, {
+        // Weir itself tries again what failed, while its job stays active.
         allowRetries: false,
+        // The type omits that a job may have no page.
         externalJobUrl: (({ data }: { data: Partial<ToldJob['data']> }) => linkOf(data)) as never,
       })
     }

@@ -12,8 +12,7 @@ import { SEED_LIMIT } from './random.ts'
 import type { SimulationOptions } from './start.ts'
 
 const SAMPLE_GRAPH = 'seed'
-/** Where Weir listens unless told otherwise. */
-export const DEFAULT_WEB = 'http://127.0.0.1:3000'
+const DEFAULT_WEB = 'http://127.0.0.1:3000'
 const DEFAULT_TIMEOUT_MS = 200
 const MAX_TIMEOUT_MS = 600_000
 /** Background activations per minute. */

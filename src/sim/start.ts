@@ -33,8 +33,11 @@ export interface Simulation {
   services: { name: string; address: string; url: string }[]
   /** URL of the control API; undefined without a port. */
   controlUrl?: string
-  /** Stops everything; a Weir that hangs doesn't delay it. */
-  /** Also says what becomes of what it registered. @param remove whether that is removed */
+  /**
+   * Stops everything, and says what becomes of the streams that it registered. A Weir that hangs doesn't delay it, unless
+   * they are to be removed.
+   * @param remove whether they are removed, with their logs
+   */
   close(remove?: boolean): Promise<void>
 }
 
@@ -55,8 +58,12 @@ export async function startSimulation(
   const names = new Map<string, string>()
   const background: Promise<void>[] = []
   let control: ControlServer | undefined
+  const registering = new AbortController()
   const registered = new Set<string>()
+  let registration = Promise.resolve()
   const close = async (remove = false) => {
+    registering.abort()
+    if (remove) await registration
     await leave(registered, remove, client, world)
     controller.abort()
     await Promise.all([control?.close(), ...services.map((service) => service.close()), ...background])
@@ -88,10 +95,13 @@ export async function startSimulation(
 
   const announce = () => services.map((service) => service.announcement())
   background.push(untilClosed(closing, () => reports.keepAnnouncing(announce)))
-  if (register)
-    background.push(
-      untilClosed(closing, () => registerFeeds(services, { client, world, closing, registered })),
+  if (register) {
+    const { signal } = registering
+    registration = untilClosed(signal, () =>
+      registerFeeds(services, { client, world, closing: signal, registered }),
     )
+    background.push(registration)
+  }
   return {
     services: services.map(({ name, address, url }) => ({ name, address, url })),
     ...(control === undefined ? {} : { controlUrl: control.url }),

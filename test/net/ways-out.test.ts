@@ -4,7 +4,6 @@ import { join } from 'node:path'
 /** Files that open connections by themselves, and why they may. All others are given a `fetch` by an Egress. */
 const WAYS_OUT: Readonly<Record<string, string>> = {
   'src/net/direct.ts': 'the fetch that all others are made of',
-  'src/net/exact-path.ts': 'what fetch does, for paths that it would change',
   'src/net/sockets.ts': 'opens sockets to what egress checked, and to the proxies of the operator',
   'src/net/egress.ts': 'looks up hosts, to connect to what was checked',
   'src/net/certificates.ts': 'checks certificates with node:tls, connects to nothing',
@@ -22,6 +21,7 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
   'src/relay/redis.ts': 'REDIS_URL, which the operator alone names',
   'src/storage/embedded.ts': 'the server that Weir itself started, by a socket in the data directory',
   'src/storage/postgres.ts': 'DATABASE_URL, which the operator alone names',
+  'src/running.ts': 'asks whether the Weir that the data directory names answers',
   'src/sim/world.ts': 'the simulation, a program of its own',
 }
 /** Modules that open connections. `bun` among them: everything global can be imported from it under another name. */

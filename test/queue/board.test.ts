@@ -97,6 +97,19 @@ describe.each(SETUPS)('on $name', (setup) => {
       expect((await jobOf(id))?.failedReason).toBeUndefined()
     })
 
+    test('a job that Weir didn’t add is shown as it is', async () => {
+      const added = await weir.send('POST', '/jobs/api/queues/streams/add', {
+        name: 'odd',
+        data: { a: 1 },
+        options: { delay: 3_600_000 },
+      })
+      expect(added.status).toBe(200)
+      const shown = (await queueOf('streams', 'delayed')).jobs.find(({ name }) => name === 'odd')
+      expect(shown?.data).toEqual({ a: 1 })
+      expect(await logOf(shown?.id ?? '')).toEqual([])
+      expect((await weir.send('PUT', `/jobs/api/queues/streams/${shown?.id}/clean`)).status).toBeLessThan(300)
+    })
+
     test('every queue has workers, and says which', async () => {
       for (const name of ['streams', 'schedules', 'deliveries', 'archive'])
         expect(await queueOf(name)).toMatchObject({ hasWorkers: true })

@@ -117,3 +117,26 @@ test('closing ends the attempts to register', async () => {
   await until(() => world.lines.length > 0)
   await sim.close()
 })
+
+test('what is registered stays, or is removed if asked, also while more is being registered', async () => {
+  for (const remove of [false, true]) {
+    let posted = 0
+    await using weir = recordingServer(async ({ method, path }) => {
+      if (method === 'GET') return Response.json({ items: [], next: null })
+      if (path === '/api/streams/bulk') return Response.json({ ids: [] })
+      if (path !== '/api/streams') return Response.json({}, { status: 202 })
+      // The second is still being registered when the simulation ends.
+      if (++posted === 2) await Bun.sleep(100)
+      return Response.json({ id: `stream ${posted}` }, { status: 201 })
+    })
+    const world = hurriedWorld()
+    const sim = await start({ services: [spec('T'), spec('U')], web: weir.url, register: true }, world)
+    await until(() => posted === 2)
+    await sim.close(remove)
+    const removed = weir.requests.filter(({ path }) => path === '/api/streams/bulk')
+    const ids = ['stream 1', 'stream 2']
+    expect(removed.map(({ body }) => JSON.parse(body))).toEqual(remove ? [{ action: 'delete', ids }] : [])
+    expect(world.lines.at(-1)).toContain(remove ? '2 streams removed' : '1 stream stays registered')
+    expect(posted).toBe(2)
+  }
+})

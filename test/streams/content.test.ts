@@ -23,6 +23,13 @@ describe('content codings', () => {
     expect(isGzip(coded(encoding))).toBe(codings.join() === 'gzip')
   })
 
+  test('codings of the transfer were applied last', () => {
+    const headers = new Headers({ 'Content-Encoding': 'br', 'Transfer-Encoding': 'gzip, chunked' })
+    expect(codingsOf(headers)).toEqual(['br', 'gzip'])
+    const raw = gzipSync(brotliCompressSync(PLAIN))
+    expect(Buffer.from(decompress(raw, codingsOf(headers), PLAIN.byteLength))).toEqual(PLAIN)
+  })
+
   test.each([
     ['gzip', gzipSync(PLAIN)],
     ['deflate', deflateSync(PLAIN)],

@@ -84,7 +84,7 @@ test.each<[what: string, answer: (key: string) => string | Buffer, error: object
     (key) => switching(key, 'Sec-WebSocket-Extensions: permessage-bzip2\r\n'),
     { code: 'bad_handshake', message: /extension/ },
   ],
-  ['an endless head', () => `HTTP/1.1 101 OK\r\nX: ${'x'.repeat(100_000)}`, { code: 'bad_handshake' }],
+  ['an endless head', () => `HTTP/1.1 101 OK\r\nX: ${'x'.repeat(300_000)}`, { code: 'bad_handshake' }],
   [
     'a refusal with a body',
     () => 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 11\r\n\r\nno such key',
@@ -171,6 +171,27 @@ test.each<[what: string, answer: (key: string) => string | Buffer, error: object
   const failure = await failureOf(what, (socket, key) => void socket.write(answer(key)))
   expect(failure).toMatchObject(error)
   if (message !== undefined) expect(failure.message).toMatch(message)
+})
+
+test.each<[what: string, answer: (key: string) => string]>([
+  ['bare line feeds', (key) => switching(key).replaceAll('\r\n', '\n')],
+  [
+    'an informational head before it',
+    (key) => `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${switching(key)}`,
+  ],
+  ['an empty line before it', (key) => `\r\n${switching(key)}`],
+  ['headers that are none', (key) => switching(key, 'Server (old): a\r\nX-A : b\r\n folded\r\n')],
+])('a handshake with %s is accepted', async (what, answer) => {
+  const path = `/${what.replaceAll(' ', '-')}`
+  behaviors.set(path, (socket, key) => {
+    socket.write(Buffer.concat([Buffer.from(answer(key)), frame(0x81, 'good')]))
+  })
+  const { id } = await weir.register({ url: url + path })
+  const [entry] = await until('something is logged', async () => {
+    const logged = await weir.logs(id)
+    return logged.length > 1 && logged.slice(1)
+  })
+  expect(entry).toMatchObject({ kind: 'event', data: 'good' })
 })
 
 test('a close in the handshake is an error', async () => {

@@ -4,7 +4,7 @@ interface Link {
 }
 
 interface Section extends Link {
-  /** Pages beside its first one, which has its address; omitted for a section of one page. */
+  /** Its pages, the first one at its own address; omitted if there is no other. */
   pages?: readonly Link[]
 }
 

@@ -7,6 +7,9 @@ import { type EntryRow, kindText } from './log.tsx'
 import { Redirects } from './redirects.tsx'
 
 export interface EntryDetail extends EntryRow, Partial<Exchange>, Pick<Entry, 'hash' | 'eventId'> {
+  /** Decoded content, and what framed it: names of fields, line ends, comments. */
+  bodyBytes: number
+  framingBytes?: number | undefined
   /** Its data as text, truncated. */
   data: string | undefined
   cut: boolean

@@ -3,15 +3,10 @@ import type { Entry } from '../../src/streams/recording/entry.ts'
 import { bytes } from '../layout/format.tsx'
 
 export interface EntryRow
-  extends Pick<
-    Entry,
-    'streamId' | 'seq' | 'kind' | 'event' | 'changed' | 'wireBytes' | 'bodyBytes' | 'patchBytes'
-  > {
+  extends Pick<Entry, 'streamId' | 'seq' | 'kind' | 'event' | 'changed' | 'wireBytes' | 'patchBytes'> {
   at: Date
   /** Of the response. */
   status: number | undefined
-  /** Decoded, beside its content: names of fields, line ends, comments. */
-  framingBytes?: number | undefined
   /** Start of its data. */
   preview: string
 }

@@ -10,15 +10,13 @@ export class MalformedAnswer extends Error {
 
 /** Status line and headers of a response. */
 export interface Head {
-  isHttp10: boolean
   status: number
   statusText: string
   headers: Headers
 }
 
 /** `ICY` is how streaming servers for radio answer. The reason and the space before it may be missing. */
-const STATUS_LINE =
-  /^(?:HTTP\/(?<version>\d(?:\.\d)?)|ICY)[ \t]+(?<status>[1-9]\d{2})(?:[ \t]+(?<text>.*))?$/i
+const STATUS_LINE = /^(?:HTTP\/\d(?:\.\d)?|ICY)[ \t]+(?<status>[1-9]\d{2})(?:[ \t]+(?<text>.*))?$/i
 /** What no header value may have; bytes above ASCII are values like others. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are meant
 const NOT_IN_VALUES = /[\0-\x08\x0a-\x1f\x7f]/g
@@ -28,23 +26,18 @@ const NOT_IN_VALUES = /[\0-\x08\x0a-\x1f\x7f]/g
  * @throws MalformedAnswer if the first isn't a status line
  */
 export function headOf([statusLine = '', ...lines]: readonly string[]): Head {
-  const { version, status, text = '' } = STATUS_LINE.exec(statusLine)?.groups ?? {}
+  const { status, text = '' } = STATUS_LINE.exec(statusLine)?.groups ?? {}
   if (status === undefined) throw new MalformedAnswer('it has no status line')
   const headers = new Headers()
   for (const line of unfolded(lines)) {
     const at = line.indexOf(':')
-    if (at > 0)
-      add(
-        headers,
-        line.slice(0, at).trim(),
-        line
-          .slice(at + 1)
-          .replaceAll(NOT_IN_VALUES, ' ')
-          .trim(),
-      )
+    if (at > 0) add(headers, line.slice(0, at).trim(), asValue(line.slice(at + 1)))
   }
-  const isHttp10 = version === undefined || version.startsWith('1.0') || version.startsWith('0')
-  return { isHttp10, status: Number(status), statusText: text.replaceAll(NOT_IN_VALUES, ' ').trim(), headers }
+  return { status: Number(status), statusText: asValue(text), headers }
+}
+
+function asValue(text: string): string {
+  return text.replaceAll(NOT_IN_VALUES, ' ').trim()
 }
 
 /** A line that begins with white space continues the one before. @see https://www.rfc-editor.org/rfc/rfc9112#section-5.2 */

@@ -48,12 +48,16 @@ export class ResponseParser {
     return this.#state === 'over'
   }
 
-  /** @throws MalformedAnswer */
-  push(bytes: Uint8Array): void {
+  /**
+   * @returns how many of the bytes belong to the response
+   * @throws MalformedAnswer
+   */
+  push(bytes: Uint8Array): number {
     let at = 0
     while (at < bytes.byteLength && this.#state !== 'over') {
       at = this.#state === 'data' ? this.#takeData(bytes, at) : this.#takeLine(bytes, at)
     }
+    return at
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { EgressConnect, EgressFetch } from '../egress.ts'
-import { WITHOUT_BODY } from './framing.ts'
-import type { Head } from './head.ts'
+import type { SocketOptions } from '../sockets.ts'
+import { responseOf } from './response.ts'
 import { ResponseParser } from './response-parser.ts'
 
 /** Body that is read ahead of its reader, in bytes; then the socket waits, and with it the upstream. */
@@ -16,12 +16,12 @@ type Init = Parameters<EgressFetch>[1]
  * decompressed. The request is written as {@link requestBytes} counts it.
  * @throws MalformedAnswer; otherwise what the connection fails with, or the signal's reason
  */
-export function socketFetch(connect: EgressConnect): EgressFetch {
+export function fetchOverSocket(connect: EgressConnect): EgressFetch {
   return async (url, init) => {
     const { method = 'GET', signal } = init
     const abort = signal ?? undefined
     abort?.throwIfAborted()
-    const socket = await connect(url, { signal: abort, tls: init.tls as never })
+    const socket = await connect(url, { signal: abort, tls: init.tls as SocketOptions['tls'] })
     socket.setNoDelay(true).setKeepAlive(true, PROBE_AFTER_MS)
     const answered = answerOn(socket, method, abort)
     socket.write(requestText(url, method, init))
@@ -29,9 +29,9 @@ export function socketFetch(connect: EgressConnect): EgressFetch {
   }
 }
 
-/** Whether a request can be sent like this: its body is text, and nobody expects it to be decompressed or kept. */
-export function isForOwnSocket({ keepalive, decompress, body }: Init): boolean {
-  return keepalive === false && decompress === false && (body == null || typeof body === 'string')
+/** Whether a request can be sent like this: its body is text, and nobody expects the answer to be decompressed. */
+export function isForSocket({ decompress, body }: Init): boolean {
+  return decompress === false && (body == null || typeof body === 'string')
 }
 
 function answerOn(socket: Socket, method: string, signal: AbortSignal | undefined): Promise<Response> {
@@ -91,19 +91,6 @@ function answerOn(socket: Socket, method: string, signal: AbortSignal | undefine
   })
   if (signal?.aborted) onAbort()
   return promise
-}
-
-function responseOf({ status, statusText, headers }: Head, body: ReadableStream<Uint8Array>): Response {
-  const isEmpty = WITHOUT_BODY.has(status)
-  if (isEmpty) void body.cancel()
-  // A status beyond those of the standard, such as 999, is one that a `Response` refuses, and upstreams send.
-  const isUsual = status <= 599
-  const response = new Response(isEmpty ? null : body, {
-    status: isUsual ? status : 599,
-    statusText,
-    headers,
-  })
-  return isUsual ? response : Object.defineProperty(response, 'status', { value: status })
 }
 
 /** Header values are bytes, which their characters stand for. */

@@ -1,7 +1,8 @@
 import { asc, desc, eq, gt, inArray } from 'drizzle-orm'
-import { attempts, channels, deliveries, runs, workers } from '../../../drizzle/schema.ts'
+import { attempts, channels, deliveries, runs, streams, workers } from '../../../drizzle/schema.ts'
 import { failureText } from '../../core/judging/failure.ts'
 import { STREAM_KIND } from '../../core/sets/stream-kinds.ts'
+import { isUuid } from '../../core/uuid.ts'
 import type { JobTelling, ToldJob, ToldWorker } from '../../queue/job-telling.ts'
 import { DELIVERIES_QUEUE, STREAMS_QUEUE } from '../../queue/names.ts'
 import type { Database } from '../../storage/storage.ts'
@@ -18,11 +19,13 @@ const LOG_LINES = 100
 /** What the board tells of the jobs of streams and deliveries. Private streams stay IDs: every reader may see the board. */
 export function jobTelling(deps: StatusDeps): JobTelling {
   return {
-    async jobs(queue, ids) {
+    async jobs(queue, all) {
+      // An admin may add jobs with any IDs on the board.
+      const ids = all.filter(isUuid)
       if (queue === STREAMS_QUEUE) return streamJobs(deps, ids)
       return queue === DELIVERIES_QUEUE ? deliveryJobs(deps.db, ids) : new Map()
     },
-    log: async (queue, id) => (queue === STREAMS_QUEUE ? streamLog(deps, id) : undefined),
+    log: async (queue, id) => (queue === STREAMS_QUEUE && isUuid(id) ? streamLog(deps.db, id) : undefined),
     workers: () => aliveWorkers(deps),
   }
 }
@@ -53,17 +56,19 @@ function toldStream({ stream, status, reason, statusSince, evidence }: StreamSta
 
 async function deliveryJobs(db: Database, ids: readonly string[]): Promise<Map<string, ToldJob>> {
   if (ids.length === 0) return new Map()
-  const rows = await db
-    .select({ delivery: deliveries, channel: channels.name })
-    .from(deliveries)
-    .innerJoin(channels, eq(channels.id, deliveries.channelId))
-    .where(inArray(deliveries.id, [...ids]))
-  const failed = await db
-    .selectDistinctOn([attempts.deliveryId], { id: attempts.deliveryId, error: attempts.error })
-    .from(attempts)
-    .where(inArray(attempts.deliveryId, [...ids]))
-    .orderBy(attempts.deliveryId, desc(attempts.at))
-  const errors = new Map(failed.map(({ id, error }) => [id, error ?? undefined]))
+  const [rows, last] = await Promise.all([
+    db
+      .select({ delivery: deliveries, channel: channels.name })
+      .from(deliveries)
+      .innerJoin(channels, eq(channels.id, deliveries.channelId))
+      .where(inArray(deliveries.id, [...ids])),
+    db
+      .selectDistinctOn([attempts.deliveryId], { id: attempts.deliveryId, error: attempts.error })
+      .from(attempts)
+      .where(inArray(attempts.deliveryId, [...ids]))
+      .orderBy(attempts.deliveryId, desc(attempts.at)),
+  ])
+  const errors = new Map(last.map(({ id, error }) => [id, error ?? undefined]))
   return new Map(
     rows.map(({ delivery: { id, channelId, type, status, attempts: count, nextAttemptAt }, channel }) => [
       id,
@@ -79,19 +84,14 @@ async function deliveryJobs(db: Database, ids: readonly string[]): Promise<Map<s
 }
 
 /** Hand-overs, connections and failures. */
-async function streamLog(deps: StatusDeps, id: string): Promise<string[]> {
-  const [status] = await statusesOf(deps, [id])
-  if (status === undefined || !isShared(status.stream)) return []
+async function streamLog(db: Database, id: string): Promise<string[]> {
+  const [stream] = await db.select().from(streams).where(eq(streams.id, id))
+  if (stream === undefined || !isShared(stream)) return []
   const [handOvers, { items }] = await Promise.all([
-    deps.db.select().from(runs).where(eq(runs.streamId, id)).orderBy(desc(runs.epoch)).limit(LOG_LINES),
-    readLog(deps.db, id, {
+    db.select().from(runs).where(eq(runs.streamId, id)).orderBy(desc(runs.epoch)).limit(LOG_LINES),
+    readLog(db, id, {
       // Polls that were answered aren't connections.
-      kinds: [
-        'error',
-        'gap',
-        'end',
-        ...(STREAM_KIND[status.stream.kind].isPolled ? [] : (['exchange'] as const)),
-      ],
+      kinds: ['error', 'gap', 'end', ...(STREAM_KIND[stream.kind].isPolled ? [] : (['exchange'] as const))],
       limit: LOG_LINES,
     }),
   ])
@@ -99,7 +99,9 @@ async function streamLog(deps: StatusDeps, id: string): Promise<string[]> {
     ...items.map((entry) => ({ at: entry.at, text: lineOf(entry) })),
     ...handOvers.flatMap(({ epoch, worker, startedAt, endedAt, endReason }) => [
       { at: startedAt.getTime(), text: `run ${epoch} started on ${worker}` },
-      ...(endedAt === null ? [] : [{ at: endedAt.getTime(), text: `run ${epoch} ended: ${endReason}` }]),
+      ...(endedAt === null
+        ? []
+        : [{ at: endedAt.getTime(), text: `run ${epoch} ended: ${endReason ?? 'unknown'}` }]),
     ]),
   ]
   return lines

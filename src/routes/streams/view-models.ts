@@ -207,7 +207,6 @@ export function entryRow(entry: Entry): EntryRow {
     changed: entry.changed,
     status: entry.exchange?.response?.status,
     wireBytes: entry.wireBytes,
-    ...decodedOf(entry),
     patchBytes: entry.patchBytes,
     preview: (inWords(entry) ?? entry.data ?? '').slice(0, PREVIEW_CHARS),
   }
@@ -218,6 +217,7 @@ export function entryDetail(entry: Entry): EntryDetail {
   const shown = data !== undefined && ENTRY_KIND[kind].isJson ? indentJson(data, DETAIL_CHARS) : cutText(data)
   return {
     ...entryRow(entry),
+    ...decodedOf(entry),
     request: entry.exchange?.request,
     response: entry.exchange?.response,
     content: entry.exchange?.content,

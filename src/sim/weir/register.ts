@@ -37,10 +37,8 @@ interface Registration {
 }
 
 /** Refused: a retry wouldn't help. Away: it may; `why` is omitted if the client has logged it. */
-type Outcome =
-  | { kind: 'registered'; added: number }
-  | { kind: 'refused'; why: string }
-  | { kind: 'away'; why?: string }
+type Failure = { kind: 'refused'; why: string } | { kind: 'away'; why?: string }
+type Outcome = { kind: 'registered'; added: number } | Failure
 
 export interface RegisterDeps {
   client: SimClient
@@ -62,7 +60,7 @@ export async function registerFeeds(
   const wanted = services.flatMap((service) => feedsOf(service, stateIntervalMs))
   let said = false
   for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS)) {
-    const outcome = await registerMissing(wanted, client, registered)
+    const outcome = await registerMissing(wanted, { client, closing, registered })
     closing.throwIfAborted()
     if (outcome.kind === 'registered') {
       const before = wanted.length - outcome.added
@@ -102,7 +100,8 @@ export async function leave(
 ): Promise<void> {
   if (registered.size === 0) return
   if (!remove) {
-    world.log(`${registered.size} streams stay registered, with the tag ${TAG}; --remove would remove them`)
+    const stay = registered.size === 1 ? '1 stream stays' : `${registered.size} streams stay`
+    world.log(`${stay} registered, with the tag ${TAG}; --remove removes what a run registers`)
     return
   }
   const answer = await client.post(
@@ -111,22 +110,23 @@ export async function leave(
     REMOVE_TIMEOUT_MS,
   )
   const failure = failureOf(answer)
+  const why = failure?.why === undefined ? '' : `: ${failure.why}`
   world.log(
     failure === undefined
-      ? `${registered.size} streams removed`
-      : `The streams can't be removed${failure.kind !== 'registered' && failure.why ? `: ${failure.why}` : ''}; they have the tag ${TAG}`,
+      ? `${registered.size === 1 ? '1 stream' : `${registered.size} streams`} removed`
+      : `the streams can't be removed${why}; they have the tag ${TAG}`,
   )
 }
 
 async function registerMissing(
   wanted: Registration[],
-  client: SimClient,
-  registered: Set<string>,
+  { client, closing, registered }: Omit<RegisterDeps, 'world'>,
 ): Promise<Outcome> {
   const present = await listUrls(client)
   if (!(present instanceof Set)) return present
   const missing = wanted.filter(({ url }) => !present.has(url))
   for (const registration of missing) {
+    closing.throwIfAborted()
     const answer = await client.post('/api/streams', registration, REGISTER_TIMEOUT_MS)
     const failure = failureOf(answer)
     if (failure !== undefined) return failure
@@ -136,7 +136,7 @@ async function registerMissing(
   return { kind: 'registered', added: missing.length }
 }
 
-async function listUrls(client: SimClient): Promise<Set<string> | Outcome> {
+async function listUrls(client: SimClient): Promise<Set<string> | Failure> {
   const urls = new Set<string>()
   let after: string | undefined
   for (let page = 0; page < MAX_PAGES; page++) {
@@ -156,7 +156,7 @@ async function listUrls(client: SimClient): Promise<Set<string> | Outcome> {
   return urls
 }
 
-function failureOf(answer: WeirAnswer | undefined): Outcome | undefined {
+function failureOf(answer: WeirAnswer | undefined): Failure | undefined {
   if (answer === undefined) return { kind: 'away' }
   if (answer.status >= 500) return { kind: 'away', why: describeProblem(answer) }
   if (answer.status >= 300) return { kind: 'refused', why: describeProblem(answer) }

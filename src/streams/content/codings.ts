@@ -28,11 +28,13 @@ export class CodingError extends Error {
 }
 
 /**
- * The codings of a body, in the order in which they were applied.
+ * The codings of a body, in the order in which they were applied: those of the content, then those of its transfer.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.4
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-7.2
  */
 export function codingsOf(headers: Headers): Coding[] {
-  const names = (headers.get('content-encoding') ?? '').toLowerCase().split(',')
+  const said = ['content-encoding', 'transfer-encoding'].map((name) => headers.get(name) ?? '')
+  const names = said.join().toLowerCase().split(',')
   return names.flatMap((name) => CODINGS.get(name.trim()) ?? [])
 }
 

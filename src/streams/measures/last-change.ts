@@ -33,3 +33,24 @@ export async function lastChangedAt(db: Database, streamId: string): Promise<Dat
     .limit(1)
   return entry?.at ?? rolledUp
 }
+
+/**
+ * When streams last changed within one minute each, by their entries.
+ * @returns by stream, without those whose entries of that minute are dropped
+ */
+export async function lastChangesIn(
+  db: Database,
+  minutes: readonly { id: string; minute: Date }[],
+): Promise<Map<string, Date>> {
+  if (minutes.length === 0) return new Map()
+  const { rows } = (await db.execute(sql`
+    SELECT asked.id, entry.at FROM json_to_recordset(${JSON.stringify(minutes)}::json) AS asked(id uuid, minute timestamptz)
+    JOIN weir.rollups AS rollup ON rollup.stream_id = asked.id AND rollup.minute = asked.minute
+    CROSS JOIN LATERAL (
+      SELECT at FROM weir.entries WHERE stream_id = asked.id AND changed
+        AND seq BETWEEN rollup.first_seq AND rollup.last_seq
+        AND at >= asked.minute AND at < asked.minute + interval '1 minute'
+      ORDER BY seq DESC LIMIT 1
+    ) AS entry`)) as { rows: { id: string; at: string }[] }
+  return new Map(rows.map(({ id, at }) => [id, new Date(at)]))
+}

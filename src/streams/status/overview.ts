@@ -6,7 +6,7 @@ import { IN_TROUBLE, SEVERITY_ARRAY, type Status } from '../../core/sets/statuse
 import { HOUR_MS } from '../../core/time.ts'
 import { type IncidentRow, listIncidents, openIncidents } from '../../incidents/read.ts'
 import type { Database } from '../../storage/storage.ts'
-import { lastChangedAt } from '../measures/last-change.ts'
+import { lastChangesIn } from '../measures/last-change.ts'
 import { polledStepsOf, stepsOf } from '../measures/measures.ts'
 import { readSavings, type ScopeSavings } from '../measures/savings.ts'
 import { IS_SHARED } from '../registry/visibility.ts'
@@ -139,12 +139,9 @@ async function changedStreams(db: Database, now: number, whose: Whose): Promise<
     .where(named(whose))
     .orderBy(desc(changed.changes), streams.name)
     .limit(SHOWN)
-  return Promise.all(
-    rows.map(async ({ minute, ...row }) => ({
-      ...row,
-      lastAt: (await lastChangedAt(db, row.id)) ?? new Date(minute),
-    })),
-  )
+  const minutes = rows.map(({ id, minute }) => ({ id, minute: new Date(minute) }))
+  const last = await lastChangesIn(db, minutes)
+  return rows.map(({ minute, ...row }) => ({ ...row, lastAt: last.get(row.id) ?? new Date(minute) }))
 }
 
 function named(whose: Whose): SQL | undefined {

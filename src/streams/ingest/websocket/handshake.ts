@@ -1,6 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { EgressConnect } from '../../../net/egress.ts'
+import { type Head, MalformedAnswer } from '../../../net/http1/head.ts'
+import { responseOf } from '../../../net/http1/response.ts'
+import { ResponseParser } from '../../../net/http1/response-parser.ts'
 import type { SentRequest } from '../../../net/request-bytes.ts'
 import { ENDLESS_BODY } from '../body.ts'
 import { UpstreamError, type UpstreamFetch } from '../upstream.ts'
@@ -16,9 +19,6 @@ export interface Opened {
 
 /** What every accept key is made with. @see https://www.rfc-editor.org/rfc/rfc6455#section-1.3 */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
-/** Largest head of a response, in bytes. */
-const MAX_HEAD_BYTES = 65_536
-const HEAD_END = '\r\n\r\n'
 /**
  * Each message is compressed on its own: a bomb is one message, and a bound on it is a bound on the memory.
  * @see https://www.rfc-editor.org/rfc/rfc7692#section-7
@@ -55,12 +55,12 @@ export function socketFetch(
       onSend?.(url, { method: 'GET', headers: sent } satisfies SentRequest)
       socket.write(Buffer.from(requestText(url, sent), 'latin1'))
       const bytes = socket.iterator({ destroyOnReturn: true }) as AsyncIterator<Buffer>
-      const { head, rest } = await readHead(bytes)
-      const response = responseOf(head)
-      if (response.status !== 101) return await refused(response, bytes, rest, socket)
-      const mayCompress = accepted(response.headers, key, protocol)
+      const answer = new Answer()
+      const { head, rest } = await answer.head(bytes)
+      if (head.status !== 101) return await refused(head, answer, bytes, socket)
+      const mayCompress = accepted(head.headers, key, protocol)
       opened({ socket, bytes: withFirst(rest, bytes), mayCompress })
-      return response
+      return responseOf(head, null)
     } catch (error) {
       socket.destroy()
       abort?.throwIfAborted()
@@ -97,57 +97,73 @@ function requestText(url: string, headers: Record<string, string>): string {
   return `GET ${pathname}${search} HTTP/1.1\r\n${lines.join('')}\r\n`
 }
 
-async function readHead(bytes: AsyncIterator<Buffer>): Promise<{ head: string; rest: Buffer }> {
-  let received = Buffer.alloc(0)
-  for (;;) {
-    const { value, done } = await bytes.next()
-    if (done) throw new UpstreamError('ended_early', 'The connection closed during the WebSocket handshake.')
-    received = Buffer.concat([received, value])
-    const end = received.indexOf(HEAD_END)
-    if (end >= 0 && end <= MAX_HEAD_BYTES) {
-      return { head: received.toString('latin1', 0, end), rest: received.subarray(end + HEAD_END.length) }
-    }
-    if (received.byteLength > MAX_HEAD_BYTES) throw badHandshake('its head is too large')
-  }
-}
+/** What an upstream answers to the handshake. */
+class Answer {
+  /** Of an upstream that refuses. */
+  readonly body: Uint8Array[] = []
+  bodyBytes = 0
+  #head: Head | undefined
+  readonly #parser = new ResponseParser('GET', {
+    head: (head) => {
+      this.#head = head
+    },
+    body: (bytes) => {
+      this.body.push(bytes)
+      this.bodyBytes += bytes.byteLength
+    },
+    end() {},
+  })
 
-function responseOf(head: string): Response {
-  const [statusLine = '', ...lines] = head.split('\r\n')
-  const [, status, statusText = ''] = /^HTTP\/1\.[01] (\d{3})(?: (.*))?$/.exec(statusLine) ?? []
-  if (status === undefined) throw badHandshake("it isn't HTTP/1.1")
-  try {
-    const headers = new Headers()
-    for (const line of lines) {
-      const at = line.indexOf(':')
-      if (at > 0) headers.append(line.slice(0, at), line.slice(at + 1).trim())
+  get isOver(): boolean {
+    return this.#parser.isOver
+  }
+
+  /**
+   * Reads the head, with what follows it.
+   * @throws UpstreamError
+   */
+  async head(bytes: AsyncIterator<Buffer>): Promise<{ head: Head; rest: Buffer }> {
+    for (;;) {
+      const { value, done } = await bytes.next()
+      if (done)
+        throw new UpstreamError('ended_early', 'The connection closed during the WebSocket handshake.')
+      const rest = value.subarray(this.push(value))
+      if (this.#head !== undefined) return { head: this.#head, rest }
     }
-    return new Response(null, { status: Number(status), statusText, headers })
-  } catch {
-    throw badHandshake('it has an invalid status or header')
+  }
+
+  /**
+   * @returns how many of the bytes belong to it
+   * @throws UpstreamError
+   */
+  push(bytes: Buffer): number {
+    try {
+      return this.#parser.push(bytes)
+    } catch (error) {
+      throw error instanceof MalformedAnswer ? badHandshake(error.why) : error
+    }
   }
 }
 
 /** The answer of an upstream that opens no WebSocket, with the start of its body. */
 async function refused(
-  { status, statusText, headers }: Response,
+  head: Head,
+  answer: Answer,
   bytes: AsyncIterator<Buffer>,
-  first: Buffer,
   socket: Socket,
 ): Promise<Response> {
+  const { status } = head
   if (REDIRECTS.has(status)) {
     const message = `The upstream redirected the WebSocket (${status}). Register the URL that it leads to: redirects of a WebSocket aren't followed.`
     throw new UpstreamError('bad_redirect', message)
   }
-  const timer = setTimeout(() => socket.destroy(), ENDLESS_BODY.timeoutMs)
-  const chunks = [first]
-  const wanted = Number(headers.get('content-length') ?? ENDLESS_BODY.maxBytes)
-  const bound = Math.min(Number.isNaN(wanted) ? 0 : wanted, ENDLESS_BODY.maxBytes)
+  const { maxBytes, timeoutMs } = ENDLESS_BODY
+  const timer = setTimeout(() => socket.destroy(), timeoutMs)
   try {
-    for (let length = first.byteLength; length < bound; ) {
+    while (!answer.isOver && answer.bodyBytes < maxBytes) {
       const { value, done } = await bytes.next()
       if (done) break
-      length += value.byteLength
-      chunks.push(value)
+      answer.push(value)
     }
   } catch {
     // The connection broke: what it sent is enough.
@@ -155,23 +171,7 @@ async function refused(
     clearTimeout(timer)
     socket.destroy()
   }
-  const body = bodyIn(Buffer.concat(chunks), headers).subarray(0, bound)
-  const isEmpty = [204, 205, 304].includes(status)
-  return new Response(isEmpty ? null : new Uint8Array(body), { status, statusText, headers })
-}
-
-/** A body without the framing of chunks. @see https://www.rfc-editor.org/rfc/rfc9112#section-7.1 */
-function bodyIn(raw: Buffer, headers: Headers): Buffer {
-  if (!/\bchunked\b/i.test(headers.get('transfer-encoding') ?? '')) return raw
-  const parts: Buffer[] = []
-  for (let from = 0; from < raw.byteLength; ) {
-    const end = raw.indexOf('\r\n', from)
-    const length = end < 0 ? 0 : Number.parseInt(raw.toString('latin1', from, end), 16)
-    if (!(length > 0)) break
-    parts.push(raw.subarray(end + 2, end + 2 + length))
-    from = end + 2 + length + 2
-  }
-  return Buffer.concat(parts)
+  return responseOf(head, new Uint8Array(Buffer.concat(answer.body)).subarray(0, maxBytes))
 }
 
 /**
