@@ -12,14 +12,14 @@ import { versionsIn } from '../../src/streams/documents/versions.ts'
 import type { Draft, Entry } from '../../src/streams/recording/entry.ts'
 import { integer, seeded } from '../core/seeded.ts'
 import { BUCKET, objectsOf, type S3, s3Environment, startFront, startS3 } from '../support/s3.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { isSkipped, type OpenSetup, STORAGE_SETUPS } from '../support/setups.ts'
 import { AFTER, type Bench, DAYS, forgetArchive, never, oddDrafts, openBench } from './support.ts'
 
 const random = seeded('archive.test.ts')
 /** Over {@link DAYS}, half a day each. */
 const COUNT = 300
 
-describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let services: OpenSetup
     let bench: Bench

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { DAY_MS, HOUR_MS } from '../../src/core/time.ts'
-import { isSkipped, SETUPS } from '../support/setups.ts'
+import { isSkipped, STORAGE_SETUPS } from '../support/setups.ts'
 import { REMIND_MS, type World } from './support.ts'
 import { useWorld } from './use-world.ts'
 
-describe.each(SETUPS.slice(0, 2))('certificates on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('certificates on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let world: World
     useWorld(setup, (opened) => {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { periodOf } from '../../src/incidents/period.ts'
-import { isSkipped, SETUPS } from '../support/setups.ts'
+import { isSkipped, STORAGE_SETUPS } from '../support/setups.ts'
 import { LOOK_MS, type World } from './support.ts'
 import { useWorld } from './use-world.ts'
 
-describe.each(SETUPS)('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let world: World
     useWorld(setup, (opened) => {

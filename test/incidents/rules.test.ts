@@ -5,7 +5,7 @@ import { hashDocument, type Json } from '../../src/core/documents/document.ts'
 import { Problem } from '../../src/errors.ts'
 import { checkRule } from '../../src/incidents/rule-input.ts'
 import { addRule, changeRule, removeRule } from '../../src/incidents/rules.ts'
-import { isSkipped, SETUPS } from '../support/setups.ts'
+import { isSkipped, STORAGE_SETUPS } from '../support/setups.ts'
 import { LOOK_MS, type World } from './support.ts'
 import { useWorld } from './use-world.ts'
 
@@ -13,7 +13,7 @@ const MINUTE_MS = 60_000
 const LOOKS_A_MINUTE = MINUTE_MS / LOOK_MS
 const HOUR_MS = 3_600_000
 
-describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let world: World
     useWorld(setup, (opened) => {

@@ -8,14 +8,14 @@ import {
   removeSilence,
   silentAt,
 } from '../../src/incidents/silences.ts'
-import { isSkipped, SETUPS } from '../support/setups.ts'
+import { isSkipped, STORAGE_SETUPS } from '../support/setups.ts'
 import { REMIND_MS, type World } from './support.ts'
 import { useWorld } from './use-world.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
-describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let world: World
     useWorld(setup, (opened) => {

@@ -6,14 +6,14 @@ import { versionsIn } from '../../src/streams/documents/versions.ts'
 import { readEntry, readLog, readWholeLog, storedEvents } from '../../src/streams/log/logs.ts'
 import { BODY_CHARS } from '../../src/streams/recording/bodies.ts'
 import { removeStream } from '../../src/streams/registry/remove.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { isSkipped, type OpenSetup, STORAGE_SETUPS } from '../support/setups.ts'
 import { type Kept, keep } from './support.ts'
 
 const LARGE = 'ä'.repeat(BODY_CHARS)
 const OTHER = `${'b'.repeat(BODY_CHARS)}\0`
 const SMALL = 'c'.repeat(BODY_CHARS - 1)
 
-describe.each(SETUPS)('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let services: OpenSetup
     let kept: Kept

@@ -6,12 +6,12 @@ import { storageReport } from '../../src/retention/report.ts'
 import { retain } from '../../src/retention/retain.ts'
 import { dayOf, listPartitions, makePartitions } from '../../src/storage/partitions.ts'
 import { firstSeq, readLog, readWholeLog } from '../../src/streams/log/logs.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { isSkipped, type OpenSetup, STORAGE_SETUPS } from '../support/setups.ts'
 import { HOUR_MS, type Kept, keep, NOON, seqsOf } from './support.ts'
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index)
 
-describe.each(SETUPS)('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let services: OpenSetup
     let kept: Kept

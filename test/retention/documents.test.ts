@@ -8,7 +8,7 @@ import { documentOf, versionAt } from '../../src/streams/documents/documents.ts'
 import { versionsIn } from '../../src/streams/documents/versions.ts'
 import { firstSeq, readLog } from '../../src/streams/log/logs.ts'
 import type { Draft } from '../../src/streams/recording/entry.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { isSkipped, type OpenSetup, STORAGE_SETUPS } from '../support/setups.ts'
 import { type Kept, keep, seqsOf } from './support.ts'
 
 const FILLER = 'x'.repeat(2_500)
@@ -26,7 +26,7 @@ const patch = (n: number): Partial<Draft> => ({
   hash: hashDocument(document(n)),
 })
 
-describe.each(SETUPS)('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let services: OpenSetup
     let kept: Kept

@@ -14,7 +14,7 @@ import {
 } from '../../src/streams/measures/measures.ts'
 import { removeStream } from '../../src/streams/registry/remove.ts'
 import { seeded } from '../core/seeded.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { isSkipped, type OpenSetup, STORAGE_SETUPS } from '../support/setups.ts'
 import { HOUR_MS, type Kept, keep, NOON } from './support.ts'
 
 const TAG = 'all'
@@ -22,7 +22,7 @@ const TAG = 'all'
 const MINUTES = 1_440
 const INTERVALS_MS = [5_000, 20_000, 90_000, 60_000]
 
-describe.each(SETUPS)('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('what all streams together come to', () => {
     let services: OpenSetup
     let kept: Kept

@@ -20,13 +20,13 @@ import { SUMS } from '../../src/streams/measures/rollup-delta.ts'
 import { partsOf } from '../../src/streams/measures/rollup-source.ts'
 import { readSavings } from '../../src/streams/measures/savings.ts'
 import { seeded } from '../core/seeded.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { isSkipped, type OpenSetup, STORAGE_SETUPS } from '../support/setups.ts'
 import { HOUR_MS, type Kept, keep, NOON } from './support.ts'
 
 /** Days that are recorded before the tests. */
 const DAYS = 9
 
-describe.each(SETUPS)('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let services: OpenSetup
     let kept: Kept

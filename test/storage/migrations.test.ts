@@ -8,7 +8,7 @@ import { lastMigration, migrate, readMigrations, schemaOf } from '../../src/stor
 import { openAsItIs } from '../../src/storage/open.ts'
 import { listPartitions, makePartitions } from '../../src/storage/partitions.ts'
 import type { Database, Storage } from '../../src/storage/storage.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { isSkipped, type OpenSetup, STORAGE_SETUPS } from '../support/setups.ts'
 
 /** One id for everything: whatever a row names is there. */
 const ID = '01900000-0000-7000-8000-000000000001'
@@ -32,7 +32,7 @@ const MIGRATIONS = readMigrations()
 /** Tables that a migration empties, by its number, because what is in them is made again. */
 const MADE_AGAIN: Record<number, readonly string[]> = { 4: ['archives', 'archive_days'] }
 
-for (const setup of SETUPS.slice(0, 2)) {
+for (const setup of STORAGE_SETUPS) {
   describe.skipIf(isSkipped(setup))(`the schema on ${setup.name}`, () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'weir-migrations-'))
     let servers: OpenSetup

@@ -21,7 +21,7 @@ import { insertStreams, newStream } from '../../src/streams/registry/new-stream.
 import { refreshAvailability } from '../../src/streams/status/refresh-availability.ts'
 import { testBus } from '../support/bus.ts'
 import { openStorage } from '../support/data-dir.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { isSkipped, type OpenSetup, STORAGE_SETUPS } from '../support/setups.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -31,7 +31,7 @@ const EXPECTATION = { kind: 'sse', desired: 'running', intervalMs: 1, timeoutMs:
 const CREATED = new Date(Date.UTC(2026, 0, 1))
 const NOON = Date.UTC(2026, 5, 10, 12)
 
-describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let services: OpenSetup
     let directory: string

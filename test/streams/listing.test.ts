@@ -17,7 +17,7 @@ import {
 import { insertStreams, newStream } from '../../src/streams/registry/new-stream.ts'
 import { integer, type Random, seeded } from '../core/seeded.ts'
 import { openStorage } from '../support/data-dir.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { isSkipped, type OpenSetup, STORAGE_SETUPS } from '../support/setups.ts'
 
 const NOW = Date.parse('2026-11-20T12:00:30Z')
 const MINUTE_MS = 60_000
@@ -28,7 +28,7 @@ interface Facts extends Record<Sort, string | number | null> {
   id: string
 }
 
-describe.each(SETUPS.slice(0, 2))('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let services: OpenSetup
     let directory: string

@@ -22,14 +22,14 @@ import { readSavings } from '../../src/streams/measures/savings.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
 import { testBus } from '../support/bus.ts'
 import { openStorage } from '../support/data-dir.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { isSkipped, type OpenSetup, STORAGE_SETUPS } from '../support/setups.ts'
 
 const MINUTE_MS = 60_000
 const LIMITS = { requestTimeoutMs: 1_000, maxBodyBytes: 1_000 }
 /** A Monday. */
 const FIRST_DAY_MS = Date.UTC(2026, 0, 5)
 
-describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let services: OpenSetup
     let directory: string

@@ -17,14 +17,14 @@ import {
 } from '../../src/streams/twins/twins.ts'
 import { testBus } from '../support/bus.ts'
 import { openStorage } from '../support/data-dir.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { isSkipped, type OpenSetup, STORAGE_SETUPS } from '../support/setups.ts'
 
 const MINUTE_MS = 60_000
 /** When the twins of these tests were made: in the middle of a minute. */
 const MADE_MS = Date.UTC(2026, 0, 5, 12, 30, 20)
 const CONTROL = { runLater: async () => {} }
 
-describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let services: OpenSetup
     let directory: string

@@ -9,14 +9,14 @@ import { versionsIn } from '../../src/streams/documents/versions.ts'
 import { Streams } from '../../src/streams/registry/streams.ts'
 import { testBus } from '../support/bus.ts'
 import { openStorage } from '../support/data-dir.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { isSkipped, type OpenSetup, STORAGE_SETUPS } from '../support/setups.ts'
 
 const FIRST_MS = Date.UTC(2026, 0, 5)
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
 const CONTROL = { runLater: async () => {} }
 
-describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let services: OpenSetup
     let directory: string

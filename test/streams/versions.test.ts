@@ -26,7 +26,7 @@ import { ODD_KEYS, RandomDocuments } from '../core/random-documents.ts'
 import { integer, seeded } from '../core/seeded.ts'
 import { testBus } from '../support/bus.ts'
 import { openStorage } from '../support/data-dir.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { isSkipped, type OpenSetup, STORAGE_SETUPS } from '../support/setups.ts'
 
 const random = seeded('versions.test.ts')
 const documents = new RandomDocuments(random, ODD_KEYS)
@@ -37,7 +37,7 @@ const STEP_MS = 25_000
 
 type Row = typeof entries.$inferInsert
 
-describe.each(SETUPS.filter(({ name }) => name !== 'Postgres with Redis'))('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let services: OpenSetup
     let directory: string

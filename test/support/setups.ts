@@ -47,6 +47,9 @@ export const SETUPS: readonly Setup[] = [
   },
 ]
 
+/** Those whose storage differs, for what never asks the queue: with Redis it would run the same statements again. */
+export const STORAGE_SETUPS: readonly Setup[] = SETUPS.slice(0, 2)
+
 /** Whether a setup's tests are skipped, because something isn't installed and skipping is allowed. */
 export function isSkipped({ lacks, name }: Setup): boolean {
   if (lacks === undefined) return false

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Database } from '../../src/storage/storage.ts'
 import type { Topology } from '../../src/topology/topology.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { isSkipped, type OpenSetup, STORAGE_SETUPS } from '../support/setups.ts'
 import { HOUR_MS, MINUTE_MS, NOON, openStored } from './stored.ts'
 
-for (const setup of SETUPS) {
+for (const setup of STORAGE_SETUPS) {
   describe.skipIf(isSkipped(setup))(`on ${setup.name}`, () => {
     let services: OpenSetup
     beforeAll(async () => {

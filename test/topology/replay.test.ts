@@ -6,10 +6,10 @@ import { requestParts } from '../../src/routes/http/part.ts'
 import { topologyApi } from '../../src/routes/topology/topology-api.ts'
 import type { CallTimeline } from '../../src/topology/stored/replay.ts'
 import { type Snapshot, Topology } from '../../src/topology/topology.ts'
-import { isSkipped, type OpenSetup, SETUPS } from '../support/setups.ts'
+import { isSkipped, type OpenSetup, STORAGE_SETUPS } from '../support/setups.ts'
 import { HOUR_MS, MINUTE_MS, NOON, openStored } from './stored.ts'
 
-for (const setup of SETUPS) {
+for (const setup of STORAGE_SETUPS) {
   describe.skipIf(isSkipped(setup))(`on ${setup.name}`, () => {
     let services: OpenSetup
     beforeAll(async () => {
