@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { sql } from 'drizzle-orm'
 import { openIncidents } from '../../src/incidents/read.ts'
-import { isSkipped, SETUPS } from '../support/setups.ts'
+import { isSkipped, STORAGE_SETUPS } from '../support/setups.ts'
 import type { World } from './support.ts'
 import { useWorld } from './use-world.ts'
 
-describe.each(SETUPS)('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let world: World
     useWorld(setup, (opened) => {
@@ -35,7 +35,8 @@ describe.each(SETUPS)('on $name', (setup) => {
       }
       await world.look(10)
       await world.set(ids, 'dead')
-      await world.look(130)
+      await world.look(10)
+      await world.look(30, 20_000)
       const down = ['chat', 'mail', 'shop'].map((channel) => [
         channel,
         'incident.opened',

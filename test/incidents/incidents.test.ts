@@ -2,11 +2,11 @@ import { describe, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
 import { channels, streams } from '../../drizzle/schema.ts'
 import { acknowledge, incidentTimelineOf } from '../../src/incidents/read.ts'
-import { isSkipped, SETUPS } from '../support/setups.ts'
+import { isSkipped, STORAGE_SETUPS } from '../support/setups.ts'
 import { REMIND_MS, type World } from './support.ts'
 import { useWorld } from './use-world.ts'
 
-describe.each(SETUPS)('on $name', (setup) => {
+describe.each(STORAGE_SETUPS)('on $name', (setup) => {
   describe.skipIf(isSkipped(setup))('', () => {
     let world: World
     useWorld(setup, (opened) => {
@@ -190,7 +190,8 @@ describe.each(SETUPS)('on $name', (setup) => {
       const during = await types()
       expect(during.length).toBeLessThanOrEqual(5)
       expect((await world.incidents()).at(-1)).toMatchObject({ cause: 'flapping', resolvedAt: null })
-      await world.look(30 * 12 + 10)
+      await world.look(10)
+      await world.look(30 * 2, 30_000)
       expect(await types()).toEqual([...during, 'incident.resolved'])
       expect((await world.incidents()).every(({ resolvedAt }) => resolvedAt !== null)).toBe(true)
     })

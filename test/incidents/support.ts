@@ -45,8 +45,8 @@ export interface World {
   add(count: number, host: (index: number) => string, said?: Partial<Stream>): Promise<string[]>
   channel(name: string, said?: Partial<typeof channels.$inferInsert>): Promise<string>
   set(ids: readonly string[], status: Status, evidence?: Partial<Evidence>): Promise<void>
-  /** Looks so many times, 5 s apart. */
-  look(times?: number): Promise<void>
+  /** Looks so many times, 5 s apart: longer where only time has to pass. */
+  look(times?: number, apartMs?: number): Promise<void>
   /** As a process that has just started does: with nothing but what is stored. */
   restart(): void
   /** All that was sent, in order, to whom. */
@@ -143,9 +143,9 @@ export function worldOn(storage: Storage, close: () => Promise<void>): World {
           .where(inArray(states.streamId, some))
       }
     },
-    async look(times = 1) {
+    async look(times = 1, apartMs = LOOK_MS) {
       for (let index = 0; index < times; index++) {
-        world.now += LOOK_MS
+        world.now += apartMs
         const seenAt = new Date(world.now)
         await db
           .insert(workers)
