@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { SEED_LIMIT } from '../../src/sim/random.ts'
 import { fuzzDoor } from './door.ts'
 import { fuzz } from './fuzz.ts'
-import { exploreApart, PARSER_NAMES } from './parsers/apart.ts'
+import { exploreApart, PARSER_NAMES, plantCount } from './parsers/apart.ts'
 
 /** Throws malformed bytes at a Weir, from its clients' side and from its upstreams', or at one of its parsers. */
 
@@ -11,7 +11,7 @@ const USAGE = `bun test/fuzz/main.ts [options]
   --seed N      repeats a run's requests and answers (random)
   --parser NAME explores a parser by the branches it takes, or all of them, each for so long
                 (${PARSER_NAMES.join(', ')})
-  --plant       with a fault planted in the parser, which must be found
+  --plant       with each of the parser's faults planted in turn, which must be found
   --door        attacks who gets in: hosts, targets, methods and keys`
 const TEXT = { type: 'string' } as const
 const FLAG = { type: 'boolean' } as const
@@ -62,12 +62,21 @@ async function main(): Promise<number> {
 async function exploreAll({ parsers, seed, seconds, plant }: Args): Promise<number> {
   let wrong = 0
   for (const name of parsers) {
-    const { inputs, reached, crash } = await exploreApart(name, { seed, seconds, plant })
-    console.log(`${name}: ${inputs} inputs took ${reached} branches`)
-    if (crash !== undefined) console.log(`  ${JSON.stringify(crash.input)}\n  ${crash.error}`)
-    if ((crash !== undefined) !== plant) wrong++
+    const planted = plant
+      ? Array.from({ length: plantCount(name) }, (_, number) => ({ plant: number }))
+      : [{}]
+    for (const each of planted) {
+      const { inputs, reached, crash } = await exploreApart(name, { seed, seconds, ...each })
+      const fault = 'plant' in each ? `, fault ${each.plant} ${crash ? 'found' : 'hidden'}` : ''
+      console.log(`${name}: ${inputs} inputs took ${reached} branches${fault}`)
+      if (crash !== undefined) console.log(`  ${JSON.stringify(crash.input)}\n  ${crash.error}`)
+      const isPlanted = crash?.error.startsWith('Error: planted') ?? false
+      if ((crash !== undefined && !isPlanted) || isPlanted !== plant) wrong++
+    }
   }
-  console.log(wrong === 0 ? '  everything holds' : `  ${wrong} parsers ${plant ? 'hide the fault' : 'crash'}`)
+  console.log(
+    wrong === 0 ? '  everything holds' : `  ${wrong} explorations ${plant ? 'missed the fault' : 'crashed'}`,
+  )
   return wrong === 0 ? 0 : 1
 }
 

@@ -1,7 +1,12 @@
 import { join } from 'node:path'
-import { PARSERS } from './targets.ts'
+import { PARSERS, type ParserName, plantsOf } from './targets.ts'
 
 export const PARSER_NAMES: readonly string[] = Object.keys(PARSERS)
+
+/** How many faults can be planted in a parser. */
+export function plantCount(parser: string): number {
+  return plantsOf(parser as ParserName).length
+}
 
 export interface Found {
   inputs: number
@@ -14,15 +19,16 @@ export interface Found {
 /** Explores a parser in a process of its own: modules can be instrumented only before they are imported. */
 export async function exploreApart(
   parser: string,
-  { seed, seconds, inputs, plant }: { seed: number; seconds: number; inputs?: number; plant: boolean },
+  { seed, seconds, inputs, plant }: { seed: number; seconds: number; inputs?: number; plant?: number },
 ): Promise<Found> {
-  const given = Object.entries({ parser, seed, seconds, inputs }).flatMap(([name, value]) =>
+  const given = Object.entries({ parser, seed, seconds, inputs, plant }).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name}`, String(value)],
   )
-  const child = Bun.spawn(
-    [process.execPath, join(import.meta.dir, 'main.ts'), ...given, ...(plant ? ['--plant'] : [])],
-    { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' },
-  )
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, 'main.ts'), ...given], {
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'inherit',
+  })
   const output = await new Response(child.stdout).text()
   if ((await child.exited) !== 0) throw new Error(`The exploration of ${parser} ended: ${output}`)
   return JSON.parse(output)

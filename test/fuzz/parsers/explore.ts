@@ -1,6 +1,6 @@
 import { type Random, randomFor } from '../../../src/sim/random.ts'
 import type { Instruments } from './load.ts'
-import { type Material, mutated } from './mutate.ts'
+import { type Forms, mutated } from './mutate.ts'
 
 /** Inputs that reach something new and are changed further; beyond it, new ones are dropped. */
 const MAX_POOL = 5_000
@@ -15,6 +15,8 @@ export interface Target {
   try(input: string): void | Promise<void>
   /** Valid inputs to begin with. */
   seeds: readonly string[]
+  /** The structures that inputs have besides that of any text. Default: JSON. */
+  forms?: Forms
 }
 
 export interface Exploration {
@@ -34,7 +36,7 @@ export interface ExploreOptions {
 
 /**
  * Searches for an input that a parser can't take, guided by the branches it takes: an input that takes a new one, or
- * one more often, is changed further. Ends at the first crash.
+ * one more often, or comes nearer to what it is compared with, is changed further. Ends at the first crash.
  */
 export async function explore(
   target: Target,
@@ -45,13 +47,12 @@ export async function explore(
   const seen = new Map<number, number>()
   const pool: string[] = []
   const waiting = [...corpus, ...target.seeds]
-  const material: Material = {
-    words: [...instruments.words].filter((word) => word !== ''),
-    numbers: [...instruments.numbers],
-  }
+  const nearest = new Set<number>()
+  const literals = [...instruments.words].filter((word) => word !== '')
+  const material = { words: literals, numbers: [...instruments.numbers] }
   let inputs = 0
   while (until(inputs)) {
-    const input = waiting.shift() ?? mutated(pool, material, random)
+    const input = waiting.shift() ?? mutated(pool, material, random, target.forms)
     instruments.clear()
     inputs++
     try {
@@ -60,11 +61,26 @@ export async function explore(
     } catch (error) {
       return { inputs, reached: seen.size, crash: { input, error: error as Error } }
     }
-    if (isNew(instruments.taken, seen) && pool.length < MAX_POOL && input.length <= MAX_POOLED_CHARS)
+    const { near, words } = instruments.comparisons
+    const isNearer = addAll(near, nearest)
+    if (
+      (isNew(instruments.taken, seen) || isNearer) &&
+      pool.length < MAX_POOL &&
+      input.length <= MAX_POOLED_CHARS
+    )
       pool.push(input)
-    if (inputs % INPUTS_PER_TURN === 0) await new Promise((turn) => setImmediate(turn))
+    if (inputs % INPUTS_PER_TURN !== 0) continue
+    material.words = [...literals, ...words]
+    await new Promise((turn) => setImmediate(turn))
   }
   return { inputs, reached: seen.size }
+}
+
+/** Whether any was not there before. */
+function addAll(from: ReadonlySet<number>, to: Set<number>): boolean {
+  const before = to.size
+  for (const each of from) to.add(each)
+  return to.size > before
 }
 
 /** Whether a branch was taken for the first time, or more often than ever, by powers of two. */

@@ -1,4 +1,5 @@
 import { plugin } from 'bun'
+import { type Comparisons, watchComparisons } from './compare.ts'
 import { instrument } from './instrument.ts'
 
 /** Counters of all instrumented modules. */
@@ -14,6 +15,7 @@ export interface Plant {
 export interface Instruments {
   /** How often each branch was taken since the last clearing; counts wrap at 256. */
   readonly taken: Uint8Array
+  comparisons: Comparisons
   clear(): void
   /** Literals of the modules that were imported so far. */
   words: Set<string>
@@ -26,15 +28,21 @@ export interface Instruments {
  */
 export function instrumentImports(files: RegExp, plant?: Plant): Instruments {
   const branches = new Uint8Array(MAX_BRANCHES)
-  Object.assign(globalThis, { __branches: branches })
+  const { compare, ...comparisons } = watchComparisons()
+  Object.assign(globalThis, { __branches: branches, __compare: compare })
   let next = 0
+  let nextComparison = 0
   const instruments: Instruments = {
     words: new Set(),
     numbers: new Set(),
     get taken() {
       return branches.subarray(0, next)
     },
-    clear: () => void branches.fill(0, 0, next),
+    comparisons,
+    clear() {
+      branches.fill(0, 0, next)
+      comparisons.near.clear()
+    },
   }
   const transpiler = new Bun.Transpiler({ loader: 'ts', target: 'bun' })
   plugin({
@@ -42,8 +50,10 @@ export function instrumentImports(files: RegExp, plant?: Plant): Instruments {
     setup(build) {
       build.onLoad({ filter: files }, async ({ path }) => {
         const source = planted(await Bun.file(path).text(), path, plant)
-        const { code, branches: count, words, numbers } = instrument(transpiler.transformSync(source), next)
-        next += count
+        const plain = transpiler.transformSync(source)
+        const { code, words, numbers, ...counts } = instrument(plain, next, nextComparison)
+        next += counts.branches
+        nextComparison += counts.comparisons
         for (const word of words) instruments.words.add(word)
         for (const number of numbers) instruments.numbers.add(number)
         return { contents: code, loader: 'js' }

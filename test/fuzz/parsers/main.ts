@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { explore } from './explore.ts'
 import { instrumentImports } from './load.ts'
-import { PARSERS, type ParserName } from './targets.ts'
+import { PARSERS, type ParserName, plantsOf } from './targets.ts'
 
 /** Explores one parser, in a process of its own, and writes what it found as JSON. */
 
@@ -15,21 +15,25 @@ async function main(): Promise<void> {
       seed: { type: 'string', default: '0' },
       seconds: { type: 'string', default: '60' },
       inputs: { type: 'string', default: 'Infinity' },
-      plant: { type: 'boolean', default: false },
+      /** Number of the fault to plant. */
+      plant: { type: 'string' },
     },
   })
   const name = values.parser as ParserName
-  const { files, open, plant } = PARSERS[name]
-  const instruments = instrumentImports(files, values.plant ? plant : undefined)
+  const { files, open } = PARSERS[name]
+  const isPlanted = values.plant !== undefined
+  const plant = plantsOf(name)[Number(values.plant)]
+  if (isPlanted && plant === undefined) throw new Error(`${name} has no fault ${values.plant}`)
+  const instruments = instrumentImports(files, plant)
   const target = await open()
   const ends = performance.now() + Number(values.seconds) * 1_000
   const found = await explore(target, instruments, {
     seed: Number(values.seed),
     until: (inputs) => inputs < Number(values.inputs) && performance.now() < ends,
-    corpus: values.plant ? [] : await corpusOf(name),
+    corpus: isPlanted ? [] : await corpusOf(name),
   })
   const { crash } = found
-  if (crash !== undefined && !values.plant) await keep(name, crash.input)
+  if (crash !== undefined && !isPlanted) await keep(name, crash.input)
   console.log(JSON.stringify({ ...found, crash: crash && { input: crash.input, error: crash.error.stack } }))
 }
 

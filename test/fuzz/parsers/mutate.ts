@@ -1,4 +1,8 @@
 import type { Random } from '../../../src/sim/random.ts'
+import { type Choice, choiceOf, type Material } from './structures/choice.ts'
+import { changedJson } from './structures/json.ts'
+import { changedProtobuf } from './structures/protobuf.ts'
+import { changedTokens } from './structures/tokens.ts'
 
 /** Longest input, in UTF-16 units. */
 const MAX_CHARS = 20_000
@@ -22,20 +26,6 @@ const ODD_CHARS = [
   '%',
   '#',
 ]
-/** What breaks programs elsewhere. */
-const ODD_WORDS = [
-  '__proto__',
-  'constructor',
-  'hasOwnProperty',
-  'toString',
-  'null',
-  'true',
-  '%00',
-  '%',
-  '%25',
-  '../',
-  '//',
-]
 const ODD_NUMBERS = [
   '0',
   '-0',
@@ -51,20 +41,41 @@ const ODD_NUMBERS = [
   '0x1',
 ]
 
-/** What inputs are made of, besides each other. */
-export interface Material {
-  words: readonly string[]
-  numbers: readonly number[]
-}
+/** The structures that an input may have. */
+export type Forms = readonly Form[]
+type Form = keyof typeof CHANGES
+/** Another input with its structure intact; undefined if the input hasn't that structure. */
+type Change = (text: string, other: string, choice: Choice) => string | undefined
+const CHANGES = {
+  json: changedJson,
+  protobuf: changedProtobuf,
+  tokens: changedTokens,
+} satisfies Record<string, Change>
+/** Share of changes that keep the structure. */
+const STRUCTURED_SHARE = 0.6
 
-/** Another input: one of the pool, changed in a few places, with parts of others, words and numbers of the parser. */
-export function mutated(pool: readonly string[], { words, numbers }: Material, random: Random): string {
-  const below = (count: number) => Math.floor(random() * count)
-  const pick = <T>(from: readonly T[]): T | undefined => from[below(from.length)]
-  // New inputs reach further, so they are chosen more often.
-  let text = pool[pool.length - 1 - Math.floor(random() ** 2 * pool.length)] ?? ''
-  for (let changes = 1 + below(2 ** below(4)); changes > 0; changes--) text = change(text)
+/**
+ * Another input: one of the pool, changed in a few places, with parts of others, words and numbers of the parser; by its
+ * structure, or by its characters.
+ */
+export function mutated(
+  pool: readonly string[],
+  material: Material,
+  random: Random,
+  forms: Forms = ['json', 'tokens'],
+): string {
+  const { numbers } = material
+  const choice = choiceOf(random, material)
+  const { below, pick } = choice
+  let text = chosen(pool, choice, random)
+  const isStructured = random() < STRUCTURED_SHARE
+  for (let changes = 1 + below(2 ** below(4)); changes > 0; changes--)
+    text = (isStructured ? structured(text) : undefined) ?? change(text)
   return text.slice(0, MAX_CHARS)
+
+  function structured(text: string): string | undefined {
+    return CHANGES[pick(forms) ?? 'tokens'](text, pick(pool) ?? '', choice)
+  }
 
   function change(text: string): string {
     const at = below(text.length + 1)
@@ -79,9 +90,9 @@ export function mutated(pool: readonly string[], { words, numbers }: Material, r
         return before + (pick(ODD_CHARS) ?? '') + text.slice(at)
       case 3:
       case 4:
-        return before + word() + text.slice(at)
+        return before + choice.word() + text.slice(at)
       case 5:
-        return before + word() + after
+        return before + choice.word() + after
       case 6:
         return before + (random() < 0.5 ? (pick(ODD_NUMBERS) ?? '') : String(number())) + text.slice(at)
       case 7:
@@ -91,10 +102,6 @@ export function mutated(pool: readonly string[], { words, numbers }: Material, r
       default:
         return before + slice(pick(pool) ?? '') + text.slice(at)
     }
-  }
-
-  function word(): string {
-    return pick(random() < 0.1 ? ODD_WORDS : words) ?? ''
   }
 
   /** A number of the parser, or one beside it. */
@@ -112,4 +119,14 @@ export function mutated(pool: readonly string[], { words, numbers }: Material, r
     const from = below(text.length)
     return text.slice(from, from + 1 + below(64))
   }
+}
+
+/**
+ * An input to change. New ones reach further, so they are chosen more often; short ones are tried faster and most of their
+ * parts matter, so of two the shorter is taken more often.
+ */
+function chosen(pool: readonly string[], { below, pick }: Choice, random: Random): string {
+  const newer = pool[pool.length - 1 - Math.floor(random() ** 2 * pool.length)] ?? ''
+  const any = pick(pool) ?? ''
+  return below(2) === 0 || newer.length <= any.length ? newer : any
 }

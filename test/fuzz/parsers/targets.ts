@@ -1,27 +1,8 @@
-import type { Target } from './explore.ts'
 import type { Plant } from './load.ts'
-
-/** A parser of Weir that reads what strangers write. */
-export interface FuzzedParser {
-  /** The modules whose branches count. */
-  files: RegExp
-  /** Imports the parser; only now, so that its modules are instrumented. */
-  open(): Promise<Target>
-  /** A fault that the fuzzer must find: one that needs several things at once. */
-  plant: Plant
-}
-
-/** @throws Error unless the error is of one of the classes */
-function only(error: unknown, ...allowed: readonly (abstract new (...args: never[]) => Error)[]): void {
-  if (!allowed.some((type) => error instanceof type)) throw error
-}
-
-function same(a: unknown, b: unknown, what: string): void {
-  if (JSON.stringify(a) !== JSON.stringify(b))
-    throw new Error(`${what}: ${JSON.stringify([a, b]).slice(0, 500)}`)
-}
-
-const PLANTED = "throw new Error('planted')"
+import { MORE_PLANTS } from './plants.ts'
+import { IMPORT_PARSERS } from './targets/imports.ts'
+import { type FuzzedParser, only, PLANTED, same } from './targets/parser.ts'
+import { UPSTREAM_PARSERS } from './targets/upstreams.ts'
 
 /** By name, as given to `--parser`. */
 export const PARSERS = {
@@ -149,6 +130,7 @@ export const PARSERS = {
       const { requestOf } = await import('../../otlp/receiver.ts')
       const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1')
       return {
+        forms: ['protobuf'] as const,
         seeds: [
           requestOf([
             { spanId: 'b2'.repeat(8), kind: 'client', attributes: { 'http.request.method': 'GET' } },
@@ -294,9 +276,16 @@ export const PARSERS = {
       }
     },
   },
+  ...UPSTREAM_PARSERS,
+  ...IMPORT_PARSERS,
 } satisfies Record<string, FuzzedParser>
 
 export type ParserName = keyof typeof PARSERS
+
+/** The faults that can be planted in a parser. */
+export function plantsOf(name: ParserName): Plant[] {
+  return [PARSERS[name].plant, ...(MORE_PLANTS[name] ?? [])]
+}
 
 const MERMAID_LINE =
   /^(flowchart LR| {4}\w+ --> \w+| {4}\w+\["(\w|#\d+;|\P{ASCII})*"\]:::custom_\w+|classDef custom_\w+ [a-z-]+:#[0-9a-f]{3,6}(,stroke:#333,stroke-width:2)?;)$/u

@@ -52,7 +52,7 @@ export const GRAPHQL: Format = {
 export const followGraphql: Follow = (...run) => followConnection(GRAPHQL, ...run)
 
 /** Results are events; the upstream must acknowledge the connection first. */
-function subscription(stream: Stream): DialogueOf {
+export function subscription(stream: Stream): DialogueOf {
   const idOf = idReader(stream)
   return (lastEventId) => {
     const resumes = lastEventId === '' ? undefined : resumed(stream, lastEventId)
