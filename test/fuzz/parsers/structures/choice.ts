@@ -34,7 +34,7 @@ export function choiceOf(random: Random, { words, numbers }: Material): Choice {
     word: () => pick(random() < ODD_WORD_SHARE || words.length === 0 ? ODD_WORDS : words) ?? '',
     number: () =>
       (random() < PLAIN_NUMBER_SHARE || numbers.length === 0
-        ? pick([0, 1, 2, 3, 5, 10, 2 ** below(33), below(256)])
+        ? pick([below(2), below(8), below(8), below(16), 2 ** below(33), below(256)])
         : pick(numbers)) as number,
   }
 }

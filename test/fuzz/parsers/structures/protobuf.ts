@@ -2,6 +2,8 @@ import { type Choice, changedList } from './choice.ts'
 
 /** Deeper messages are taken for bytes. */
 const MAX_DEPTH = 8
+/** One of so many changes gives a field another number, or another type: most decoders refuse it. */
+const RARELY = 12
 
 interface Field {
   number: number
@@ -20,19 +22,37 @@ export function changedProtobuf(text: string, other: string, choice: Choice): st
   return encoded(changed(fields, others, choice)).toString('latin1')
 }
 
+/** Changes some field, each of the same likelihood at whatever depth, or the list that it is in. */
 function changed(fields: Field[], others: Field[], choice: Choice): Field[] {
-  const at = choice.below(fields.length)
-  const field = fields[at]
-  if (field === undefined || choice.below(4) === 0) return changedList(fields, partOf(others, choice), choice)
-  const message = field.value.wire === 2 ? field.value.message : undefined
-  if (message !== undefined && choice.below(6) > 0) {
-    // The same place of another message has fields of the same kind.
-    const beside = others.find(({ number }) => number === field.number)?.value
-    const inner = beside?.wire === 2 ? (beside.message ?? []) : []
-    return fields.with(at, { ...field, value: messageOf(changed(message, inner, choice)) })
+  const index = choice.below(sizeOf(fields))
+  return changedAt(fields, index, others, choice)
+}
+
+function changedAt(fields: Field[], index: number, others: Field[], choice: Choice): Field[] {
+  let before = 0
+  for (const [at, field] of fields.entries()) {
+    const message = field.value.wire === 2 ? field.value.message : undefined
+    const inner = message === undefined ? 0 : sizeOf(message)
+    if (message !== undefined && index > before && index <= before + inner) {
+      // The same place of another message has fields of the same kind.
+      const beside = others.find(({ number }) => number === field.number)?.value
+      const theirs = beside?.wire === 2 ? (beside.message ?? []) : []
+      const value = messageOf(changedAt(message, index - before - 1, theirs, choice))
+      return fields.with(at, { ...field, value })
+    }
+    if (index === before && message === undefined && choice.below(3) > 0) {
+      const number = choice.below(RARELY) === 0 ? 1 + choice.below(16) : field.number
+      return fields.with(at, { number, value: valueFrom(field.value, choice) })
+    }
+    if (index === before) break
+    before += 1 + inner
   }
-  const changedNumber = choice.below(5) === 0 ? 1 + choice.below(16) : field.number
-  return fields.with(at, { number: changedNumber, value: valueFrom(field.value, choice) })
+  return changedList(fields, partOf(others, choice), choice)
+}
+
+/** Fields at all depths. */
+function sizeOf(fields: readonly Field[]): number {
+  return fields.reduce((sum, { value }) => sum + 1 + sizeOf((value.wire === 2 && value.message) || []), 0)
 }
 
 function partOf(fields: readonly Field[], choice: Choice): Field | undefined {
@@ -44,7 +64,7 @@ function partOf(fields: readonly Field[], choice: Choice): Field | undefined {
 }
 
 function valueFrom(value: Field['value'], choice: Choice): Field['value'] {
-  const wire = choice.below(6) === 0 ? choice.pick([0, 1, 2, 5] as const) : value.wire
+  const wire = choice.below(RARELY) === 0 ? choice.pick([0, 1, 2, 5] as const) : value.wire
   if (wire === 0) return { wire, varint: BigInt.asUintN(64, BigInt(Math.trunc(finite(choice.number())))) }
   if (wire === 1 || wire === 5) {
     const fixed = Buffer.alloc(wire === 1 ? 8 : 4)
