@@ -1,12 +1,17 @@
 import { and, asc, count, eq, inArray, isNotNull, lt, type SQL } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
 import { states, streams } from '../../drizzle/schema.ts'
+import type { Caller } from '../auth/caller.ts'
+import { checkScope } from '../auth/scopes.ts'
 import type { Bus } from '../bus/bus.ts'
 import { canonicalJson, sha256 } from '../core/documents/document.ts'
+import { isUuid } from '../core/uuid.ts'
 import { Problem } from '../errors.ts'
 import { transact } from '../storage/errors/sql-state.ts'
 import type { Database } from '../storage/storage.ts'
 import type { Stream } from '../streams/ingest/run.ts'
 import { insertStreams, newStream, opening } from '../streams/registry/new-stream.ts'
+import { noStream } from '../streams/registry/no-stream.ts'
 import { checkRegistration } from '../streams/registry/registration.ts'
 import { removeStream } from '../streams/registry/remove.ts'
 import type { Control } from '../streams/registry/streams.ts'
@@ -22,7 +27,11 @@ const TAG = 'proxy'
 export type ProxiedTarget = Pick<Stream, 'url' | 'intervalMs' | 'headers' | 'ignorePaths' | 'arrayKeys'> & {
   payloadPointer: string | undefined
   select?: string | undefined
+  /** How its requests sign in; for twins only. */
+  access?: Access | undefined
 }
+
+type Access = Pick<Stream, 'auth' | 'tls'>
 
 export interface ProxiedDeps {
   db: Database
@@ -51,10 +60,30 @@ export class ProxiedStreams {
    * The key of all targets that share a stream: everything is equal, including header values.
    * @throws Problem `invalid_field` for a target that can't be followed
    */
-  keyOf({ payloadPointer = '', select, ...others }: ProxiedTarget): string {
+  keyOf({ payloadPointer = '', select, access, ...others }: ProxiedTarget): string {
     const rest = select ? { ...others, select } : others
     const { url } = checkRegistration({ ...rest, payloadPointer, kind: 'poll' })
-    return sha256(canonicalJson({ ...rest, payloadPointer, url: new URL(url).href }))
+    const identity = { ...rest, payloadPointer, url: new URL(url).href }
+    return sha256(canonicalJson(access ? { ...identity, access: JSON.stringify(access) } : identity))
+  }
+
+  /**
+   * How the polled stream of a twin signs in.
+   * @returns undefined if it doesn't
+   * @throws Problem `forbidden_scope` for a caller who may not read credentials, `not_found` unless the twin is of this API
+   */
+  async accessOf(twinId: string, url: string, caller: Caller | undefined): Promise<Access | undefined> {
+    checkScope(caller, 'admin')
+    if (!isUuid(twinId)) throw noStream(twinId)
+    const twin = alias(streams, 'twin')
+    const [polled] = await this.#db
+      .select({ url: streams.url, auth: streams.auth, tls: streams.tls })
+      .from(streams)
+      .innerJoin(twin, eq(twin.twinOf, streams.id))
+      .where(eq(twin.id, twinId))
+    if (polled === undefined || !URL.canParse(url) || new URL(url).href !== polled.url) throw noStream(twinId)
+    const { auth, tls } = polled
+    return auth === null && tls === null ? undefined : { auth, tls }
   }
 
   /**
@@ -63,10 +92,11 @@ export class ProxiedStreams {
    * @throws Problem `invalid_field` for a target that can't be followed, `not_allowed` for one that must not be,
    * `conflict` if its owner stopped it, `too_many`
    */
-  async open(target: ProxiedTarget, owner: string | undefined): Promise<Stream> {
-    const proxyKey = this.keyOf(target)
+  async open({ access, ...target }: ProxiedTarget, owner: string | undefined): Promise<Stream> {
+    const proxyKey = this.keyOf({ ...target, access })
     const stream = newStream({
       ...target,
+      ...access,
       payloadPointer: target.payloadPointer ?? '',
       select: target.select ?? '',
       url: new URL(target.url).href,

@@ -11,6 +11,7 @@ import { proxyTopic } from '../topics.ts'
 import { errorOfProblem } from './errors.ts'
 import { type FeedDeps, ProxyFeed } from './feed.ts'
 import type { ProxiedStreams, ProxiedTarget } from './proxied.ts'
+import { TWIN_HEADER } from './request.ts'
 import { type ProxyRequest, readAsked } from './target.ts'
 import { type SubscribedStream, UsageMeter } from './usage.ts'
 
@@ -78,11 +79,14 @@ export class Proxy {
    * @throws Problem for a target that can't be followed
    */
   async subscribe(request: Request): Promise<Response> {
-    const { mode, compress, lastEventId, ...target } = readAsked(request)
+    const { mode, compress, lastEventId, ...asked } = readAsked(request)
     const reader = subscriberOf(request)
     // Checked first, so that a target isn't polled for a subscriber that is refused.
     this.#deps.hub.checkRoom(reader.client)
     const { proxied, upstreamRate } = this.#deps
+    const twinId = request.headers.get(TWIN_HEADER)
+    const access = twinId === null ? undefined : await proxied.accessOf(twinId, asked.url, callerOf(request))
+    const target = access === undefined ? asked : { ...asked, access }
     const key = proxied.keyOf(target)
     const leave = await upstreamRate.follow(reader.client, { key, ...target })
     try {

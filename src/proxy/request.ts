@@ -3,6 +3,12 @@ import type { Stream } from '../streams/ingest/run.ts'
 import type { UpstreamRequest } from '../streams/ingest/upstream.ts'
 import { OWN_PREFIX } from './target.ts'
 
+/**
+ * Names the twin that a request of Weir's own workers is for, instead of carrying the credentials of its polled stream.
+ * Only whoever may read those anyway can use it.
+ */
+export const TWIN_HEADER = 'X-Weir-Twin'
+
 /** The URL and token of Weir itself. */
 export interface Self {
   url: string
@@ -29,6 +35,7 @@ export function requestOf(stream: Stream, { url, token }: Self): UpstreamRequest
     headers: {
       'Accept-Encoding': 'gzip',
       [WORKER_HEADER]: '1',
+      ...(stream.twinOf !== null && { [TWIN_HEADER]: stream.id }),
       ...(forwarded.length > 0 && { 'X-Sd-Header': forwarded.join(', ') }),
       ...(token !== undefined && { Authorization: `Bearer ${token}` }),
     },

@@ -133,3 +133,81 @@ test('a twin works with a token', async () => {
   await weir.close()
   await upstream.stop()
 })
+
+test('a twin signs in as its polled stream does, and nobody else gets what it gets', async () => {
+  const upstream = startUpstream()
+  const weir = await startTestWeir({ WEIR_TOKEN: TOKEN, ALLOW_HOSTS: '127.0.0.1' })
+  let good = 'the-first-token'
+  upstream.on('/token', () => Response.json({ access_token: good, token_type: 'Bearer' }))
+  const url = upstream.on('/signed', ({ headers }) =>
+    headers.get('authorization') === `Bearer ${good}`
+      ? Response.json({ secret: good })
+      : new Response('', { status: 401 }),
+  )
+  const as = (token: string) => ({ Authorization: `Bearer ${token}` })
+  const ask = async (path: string, init: RequestInit = {}, token = TOKEN) => {
+    const response = await fetch(weir.url + path, { ...init, headers: { ...as(token), ...init.headers } })
+    return response.json() as Promise<Record<string, unknown>>
+  }
+  const auth = (clientSecret: string) => ({
+    ...{ type: 'oauth2', tokenUrl: `${upstream.url}/token`, clientId: 'weir', clientSecret },
+  })
+  const body = { url, kind: 'poll', intervalMs: 500, auth: auth('a-client-secret') }
+  const { id } = await ask('/api/streams', { method: 'POST', body: JSON.stringify(body) })
+  await ask(`/api/streams/${id}/twin`, { method: 'POST' })
+  const { streaming } = (await ask(`/api/streams/${id}/twin`)) as unknown as Report
+  const logged = async () => JSON.stringify(await ask(`/api/streams/${streaming.id}/logs?limit=100`))
+  const snapshot = async (of: string) =>
+    await until('the twin has the document', async () => {
+      const { items } = (await ask(`/api/streams/${streaming.id}/logs?kind=snapshot`)) as {
+        items: { data: unknown }[]
+      }
+      return items.some(({ data }) => Bun.deepEquals(data, { secret: of }))
+    })
+  await until('the twin is live', async () => {
+    return (await ask(`/api/streams/${streaming.id}/status`)).status === 'live'
+  })
+  expect(await logged()).not.toContain('a-client-secret')
+
+  const { secret: reader } = (await ask('/api/keys', {
+    method: 'POST',
+    body: JSON.stringify({ name: 'reader', scope: 'read' }),
+  })) as { secret: string }
+  const listed = async (token: string) => {
+    const answer = (await ask(`/api/streams?tag=proxy`, {}, token)) as { items: { id: string }[] }
+    return answer.items.length
+  }
+  expect(await listed(TOKEN)).toBe(1)
+  expect(await listed(reader)).toBe(0)
+  const subscribe = (token: string, twin: string | undefined, target = url) =>
+    fetch(`${weir.url}/proxy/${target}?intervalMs=500`, {
+      headers: { ...as(token), ...(twin !== undefined && { 'X-Weir-Twin': twin }) },
+    })
+  const refused = await subscribe(reader, streaming.id)
+  expect(await refused.text()).toContain('requires scope admin')
+  for (const twin of ['x', id as string, streaming.id.replace(/.$/, '0')].filter((t) => t !== streaming.id)) {
+    expect(await (await subscribe(TOKEN, twin)).text()).toContain('not found')
+  }
+  expect(
+    await (
+      await subscribe(
+        TOKEN,
+        streaming.id,
+        upstream.on('/else', () => Response.json(1)),
+      )
+    ).text(),
+  ).toContain('not found')
+  const plain = await subscribe(reader, undefined)
+  const stream = plain.body?.pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  while (!text.includes('event: error')) text += (await stream?.read())?.value ?? ''
+  expect(text).not.toContain(good)
+  await stream?.cancel()
+
+  good = 'the-second-token'
+  const patch = { method: 'PATCH', body: JSON.stringify({ auth: auth('another-secret') }) }
+  expect(await ask(`/api/streams/${id}`, patch)).toMatchObject({ id })
+  await snapshot('the-second-token')
+  await weir.close()
+  await upstream.stop()
+})

@@ -34,6 +34,6 @@ const LOOK =
   'Requests the API once, under the same rules as a stream, and stores nothing. `answer` has the status, `kind` (and why) and ' +
   '`shape`, bytes on the wire and decoded, validators, redirects, timing, and the first lines of the body or the first ' +
   'events. `suggestion` is a suggested registration, `warnings` are things to know first, and `known` lists streams that ' +
-  "already follow the API. With `select`, the sample is what is selected. If the API can't be followed, the call still succeeds: `problem` has a code, the reason, and " +
+  "already follow the API. With `select`, the sample is what is selected. `auth` and `tls` are used for this request and aren't kept. If the API can't be followed, the call still succeeds: `problem` has a code, the reason, and " +
   'what to do `next`. Reads at most 4 MiB of a body within 10 s, or 5 events within 3 s. Rate-limited per client ' +
   '(`too_many` with `Retry-After`).'

@@ -49,6 +49,7 @@ const TLS_FAILURES: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT: "The certificate's authority isn't trusted.",
 }
 const NEXT: Readonly<Partial<Record<UpstreamErrorCode, string>>> = {
+  auth_failed: 'Check the token endpoint, the client ID and the secret, and preview again.',
   host_unknown: 'Check the spelling. An internal name can only be resolved by a Weir on the same network.',
   not_allowed: 'Use another URL, or add the host to ALLOW_HOSTS and restart Weir.',
   connection_failed:
@@ -119,16 +120,16 @@ function tlsProblem(failure: string | undefined): PreviewProblem | undefined {
   return {
     code: 'tls_failed',
     message: message ?? `The TLS handshake failed (${failure?.slice(0, 60)}).`,
-    next: "Fix the certificate. To trust your own authority, set NODE_EXTRA_CA_CERTS in Weir's environment.",
+    next: 'Fix the certificate. To trust your own authority, add its certificate under “TLS”.',
   }
 }
 
 function nextOf(status: number, waitMs: number | undefined): string {
   if (status === 401 || status === 403) {
-    return 'It requires authentication. Add a header such as Authorization under “Headers, method and body”, and preview again.'
+    return 'It requires authentication. Add a header such as Authorization under “Request”, or set it up under “Authentication”, and preview again.'
   }
   if (status === 404 || status === 410) return 'Check the path and query. A trailing slash can matter.'
-  if (status === 405) return 'It requires another method. Choose one under “Headers, method and body”.'
+  if (status === 405) return 'It requires another method. Choose one under “Request”.'
   if (status === 429) {
     const wait = waitMs === undefined ? '' : ` for ${span(waitMs)}`
     return `The API limits the request rate. Wait${wait}, and choose a longer interval.`

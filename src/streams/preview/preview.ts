@@ -14,6 +14,7 @@ import type { Stream } from '../ingest/run.ts'
 import {
   askUpstream,
   type Limits,
+  type Means,
   type UpstreamAnswer,
   UpstreamError,
   type UpstreamFetch,
@@ -125,7 +126,7 @@ export class Previews {
         more.kind ?? (isSocketUrl(asked.url) ? kindsOfUrl(asked.url)[0] : undefined),
       )
       return await (format === undefined
-        ? this.#take(asked, parseSelection(more.select ?? ''), signal)
+        ? this.#take(asked, more, signal)
         : this.#connect(asked, signal, more, format))
     } finally {
       this.#underWay--
@@ -134,7 +135,7 @@ export class Previews {
 
   async #take(
     asked: UpstreamRequest,
-    selection: Selection | undefined,
+    { select = '', means }: PreviewedStream,
     signal: AbortSignal,
   ): Promise<Preview> {
     const { limits, fetch = directFetch, now = Date.now } = this.#deps
@@ -142,9 +143,10 @@ export class Previews {
     const bounds = { ...BOUNDS, bodyBytes: Math.min(BOUNDS.bodyBytes, limits.maxBodyBytes) }
     const requestTimeoutMs = Math.min(limits.requestTimeoutMs, PROBE_TIMEOUT_MS)
     let came: Preview['answer'] = null
+    const selection = parseSelection(select)
     try {
       const headers = { ...EITHER_KIND, 'Accept-Encoding': 'gzip' }
-      const answer = await askUpstream(asked, headers, { requestTimeoutMs }, signal, noted.fetch)
+      const answer = await askUpstream(asked, headers, { requestTimeoutMs }, signal, noted.fetch, means)
       came = headOf(answer, noted.redirects)
       const read = await readPreview(answer, bounds, signal)
       const selected = await this.#selected(answer, read, selection, signal)
@@ -171,14 +173,14 @@ export class Previews {
   async #connect(
     asked: UpstreamRequest,
     signal: AbortSignal,
-    { messages = null }: PreviewedStream,
+    { messages = null, means }: PreviewedStream,
     format: Format,
   ): Promise<Preview> {
     const { limits, fetch = directFetch, connect, now = Date.now } = this.#deps
     const { kind } = format
     const noted = notedFetch(fetch)
     const requestTimeoutMs = Math.min(limits.requestTimeoutMs, PROBE_TIMEOUT_MS)
-    const deps = { limits: { ...limits, requestTimeoutMs }, fetch: noted.fetch, connect }
+    const deps = { limits: { ...limits, requestTimeoutMs }, fetch: noted.fetch, connect, means }
     let [came, answer]: [PreviewedAnswer | null, UpstreamAnswer | undefined] = [null, undefined]
     const url = asked.url
     try {
@@ -247,6 +249,8 @@ export type PreviewedStream = {
   messages?: Stream['messages']
   /** What of a page, of XML or a feed becomes the document. */
   select?: string | undefined
+  /** How its request is sent. */
+  means?: Means | undefined
 }
 
 /** A fetch that remembers the redirects of a request, and why it failed. */
@@ -255,7 +259,8 @@ function notedFetch(fetch: UpstreamFetch) {
   let failure: string | undefined
   let last: { status: number } | undefined
   const noted: UpstreamFetch = async (url, init) => {
-    if (last !== undefined) redirects.push({ status: last.status, to: url })
+    // A request may also follow one for a token, or be repeated to sign in.
+    if (last !== undefined && isRedirect(last.status)) redirects.push({ status: last.status, to: url })
     try {
       const response = await fetch(url, init)
       last = { status: response.status }
@@ -266,6 +271,10 @@ function notedFetch(fetch: UpstreamFetch) {
     }
   }
   return { fetch: noted, redirects, failure: () => failure }
+}
+
+function isRedirect(status: number): boolean {
+  return status >= 300 && status < 400
 }
 
 function headOf(

@@ -1,7 +1,13 @@
 import type { EgressConnect } from '../../net/egress.ts'
 import type { Format, Piece } from '../ingest/connection/follow-connection.ts'
 import type { Stream } from '../ingest/run.ts'
-import { type Limits, type UpstreamAnswer, UpstreamError, type UpstreamFetch } from '../ingest/upstream.ts'
+import {
+  type Limits,
+  type Means,
+  type UpstreamAnswer,
+  UpstreamError,
+  type UpstreamFetch,
+} from '../ingest/upstream.ts'
 import { GRAPHQL } from '../ingest/websocket/follow-graphql.ts'
 import { WEBSOCKET } from '../ingest/websocket/follow-websocket.ts'
 import { type PreviewBounds, type PreviewRead, stopAfter } from './read.ts'
@@ -18,6 +24,8 @@ export interface ConnectionDeps {
   limits: Limits
   fetch: UpstreamFetch
   connect: EgressConnect | undefined
+  /** How the request is sent. Default: plainly. */
+  means?: Means | undefined
 }
 
 /**
@@ -28,7 +36,7 @@ export interface ConnectionDeps {
 export async function readConnection(
   format: Format,
   stream: Stream,
-  { limits, fetch, connect }: ConnectionDeps,
+  { limits, fetch, connect, means = {} }: ConnectionDeps,
   bounds: PreviewBounds,
   signal: AbortSignal,
   answered: (answer: UpstreamAnswer) => void,
@@ -48,7 +56,7 @@ export async function readConnection(
     signal,
     fetch,
     connect,
-    means: {},
+    means,
   })
   answered(answer)
   const refusal = wire.refusal(answer, Date.now())

@@ -184,6 +184,7 @@ export const PreviewSchema = Type.Composite(
       Type.Object({
         ...{ method: fields.method, headers: fields.headers, body: fields.body },
         ...{ kind: fields.kind, messages: fields.messages, select: fields.select },
+        ...{ auth: fields.auth, tls: fields.tls },
       }),
     ),
   ],

@@ -211,7 +211,7 @@ export class Streams {
     looking: PreviewRequest,
     signal: AbortSignal,
   ): Promise<Preview & { known: { id: string; name: string }[] }> {
-    const { url, headers = {}, body, kind, messages = null, select } = looking
+    const { url, headers = {}, body, kind, messages = null, select, auth, tls } = looking
     const method = looking.method ?? STREAM_KIND[kind ?? OTHERWISE].method
     const asked = { url: new URL(url).href, method, headers, body: body ?? null }
     const known = await this.#deps.db
@@ -219,7 +219,9 @@ export class Streams {
       .from(streams)
       .where(and(eq(streams.url, asked.url), isNull(streams.proxyKey)))
       .limit(KNOWN_TOLD)
-    return { ...(await this.#looks.take(asked, signal, { kind, messages, select })), known }
+    const means = meansOf({ auth: null, tls: null, ...optionColumns({ auth, tls }) })
+    const more = { kind, messages, select, means }
+    return { ...(await this.#looks.take(asked, signal, more)), known }
   }
 
   /** A page of streams, and the cursor of the next: {@link listStreams}. */

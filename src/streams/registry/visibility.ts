@@ -11,20 +11,30 @@ import { noStream } from './no-stream.ts'
 const MAX_JOINS = 1_000
 
 /**
- * Streams that are visible to every caller: all except private ones, which the proxy made for requests with headers of
- * their own. The responses to those headers belong to their sender. What is made once for all readers (topology,
+ * Streams that are visible to every caller: all except private ones, which the proxy made for requests with headers or
+ * credentials of their own. The responses to those belong to their sender. What is made once for all readers (topology,
  * incidents, metrics, sums by tag) includes shared streams only.
  */
-export const IS_SHARED: SQL = or(isNull(streams.proxyKey), sql`${streams.headers} = '{}'::jsonb`) as SQL
+export const IS_SHARED: SQL = or(
+  isNull(streams.proxyKey),
+  sql`(${streams.headers} = '{}'::jsonb AND ${streams.auth} IS NULL AND ${streams.tls} IS NULL)`,
+) as SQL
 
 /** {@link IS_SHARED} for a stream in memory. */
-export function isShared({ proxyKey, headers }: Pick<Stream, 'proxyKey' | 'headers'>): boolean {
-  return proxyKey === null || Object.keys(headers).length === 0
+export function isShared({
+  proxyKey,
+  headers,
+  auth,
+  tls,
+}: Pick<Stream, 'proxyKey' | 'headers' | 'auth' | 'tls'>): boolean {
+  return proxyKey === null || (Object.keys(headers).length === 0 && auth === null && tls === null)
 }
 
 /** {@link IS_SHARED} for a statement with its own alias of `weir.streams`. */
 export function isSharedAs(name: 's' | 'stream' | 'streams'): SQL {
-  return sql.raw(`(${name}.proxy_key IS NULL OR ${name}.headers = '{}'::jsonb)`)
+  return sql.raw(
+    `(${name}.proxy_key IS NULL OR (${name}.headers = '{}'::jsonb AND ${name}.auth IS NULL AND ${name}.tls IS NULL))`,
+  )
 }
 
 /**

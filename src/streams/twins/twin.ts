@@ -34,8 +34,6 @@ export function makeTwin(stream: Stream): Stream {
     throw refuse('Only a polled stream can have a twin. This API already sends events.')
   if (stream.method !== 'GET')
     throw refuse('Only a stream polled with GET can have a twin: the proxy sends GET requests only.')
-  if (stream.auth?.login !== undefined || stream.tls !== null)
-    throw refuse("A stream with `auth` or `tls` can't have a twin: the proxy doesn't sign in.")
   const { url, headers, intervalMs, payloadPointer, ignorePaths, arrayKeys, name, tags, notify, desired } =
     stream
   const { deadAfterFailures, deadAfterMs, select } = stream
@@ -50,12 +48,9 @@ export function makeTwin(stream: Stream): Stream {
 }
 
 /** Whether a stream without a twin could have one. */
-export function mayHaveTwin(
-  stream: Pick<Stream, 'kind' | 'method' | 'twinOf' | 'proxyKey' | 'auth' | 'tls'>,
-): boolean {
-  const { kind, method, twinOf, proxyKey, auth, tls } = stream
-  const isPlain = method === 'GET' && auth?.login === undefined && tls === null
-  return STREAM_KIND[kind].isPolled && isPlain && twinOf === null && proxyKey === null
+export function mayHaveTwin(stream: Pick<Stream, 'kind' | 'method' | 'twinOf' | 'proxyKey'>): boolean {
+  const { kind, method, twinOf, proxyKey } = stream
+  return STREAM_KIND[kind].isPolled && method === 'GET' && twinOf === null && proxyKey === null
 }
 
 /** What one of two twins received, in bytes and counts. */
@@ -141,9 +136,10 @@ export async function changeTwin(tx: Database, id: string, change: Partial<Strea
   const shared = Object.fromEntries(
     SHARED.filter((field) => change[field] !== undefined).map((field) => [field, change[field]]),
   )
-  const isSigningIn = change.auth?.login !== undefined || (change.tls ?? null) !== null
-  const polled = isSigningIn ? 'auth' : POLLED.find((field) => change[field] !== undefined)
-  if (Object.keys(shared).length === 0 && polled === undefined) return []
+  const polled = POLLED.find((field) => change[field] !== undefined)
+  // The proxy reads these when the twin connects to it: it has to connect again.
+  const isSignedInOtherwise = change.auth !== undefined || change.tls !== undefined
+  if (Object.keys(shared).length === 0 && polled === undefined && !isSignedInOtherwise) return []
   const set = { ...shared, updatedAt: change.updatedAt }
   const twins = await tx.update(streams).set(set).where(eq(streams.twinOf, id)).returning({ id: streams.id })
   if (polled !== undefined && twins.length > 0) {

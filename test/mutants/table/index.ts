@@ -9,6 +9,7 @@ import { MEASURING } from './measuring.ts'
 import { PAGES } from './pages.ts'
 import { PUSHED } from './push.ts'
 import { QUEUE } from './queue.ts'
+import { REGISTERING } from './registering.ts'
 import { RELAY } from './relay.ts'
 import { REQUESTS } from './requests.ts'
 import { SERVING } from './serving.ts'
@@ -29,6 +30,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...PAGES,
   ...PUSHED,
   ...QUEUE,
+  ...REGISTERING,
   ...RELAY,
   ...REQUESTS,
   ...SERVING,

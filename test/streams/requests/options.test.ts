@@ -152,13 +152,6 @@ test('an export without secrets changes nothing when it is imported, and one wit
   await copy.close()
 })
 
-test('a stream that signs in has no twin', async () => {
-  expect((await add({ auth: oauth2(), twin: true })).status).toBe(422)
-  const { text } = await add({ twin: true, intervalMs: 600_000 })
-  const { id } = JSON.parse(text)
-  expect((await weir.send('PATCH', `/api/streams/${id}`, { auth: oauth2() })).status).toBe(409)
-})
-
 test.each<[string, () => Record<string, unknown>, string]>([
   ['a key of another certificate', () => ({ tls: { ...tls(), key: other.key } }), "isn't the private key"],
   ['a certificate without key', () => ({ tls: { certificate: own.cert } }), 'needs both'],

@@ -1,9 +1,17 @@
+import { isSocketUrl } from '../../../core/sets/stream-kinds.ts'
+import { directFetch } from '../../../net/direct.ts'
 import { Egress, type EgressConnect } from '../../../net/egress.ts'
 import { idReader } from '../connection/event-ids.ts'
 import { type Format, followConnection, type Handlers, type Wire } from '../connection/follow-connection.ts'
 import type { Follow } from '../followers.ts'
 import type { Stream } from '../run.ts'
-import { askUpstream, statusError, type UpstreamAnswer, UpstreamError } from '../upstream.ts'
+import {
+  askUpstream,
+  statusError,
+  type UpstreamAnswer,
+  UpstreamError,
+  type UpstreamFetch,
+} from '../upstream.ts'
 import { binaryEvent, type Dialogue } from './dialogue.ts'
 import { type Opened, socketFetch } from './handshake.ts'
 import { SocketSource } from './socket-source.ts'
@@ -23,13 +31,23 @@ export function socketWire(
 ): Wire {
   const sources = new WeakMap<UpstreamAnswer, () => SocketSource>()
   return {
-    async ask({ request, lastEventId, limits, signal, connect = openConnect }) {
+    async ask({
+      request,
+      lastEventId,
+      limits,
+      signal,
+      fetch: plain = directFetch,
+      connect = openConnect,
+      means,
+    }) {
       let open: Opened | undefined
-      const fetch = socketFetch(connect, protocol, (opened) => {
+      const handshake = socketFetch(connect, protocol, (opened) => {
         open = opened
       })
+      // What it signs in with may have to be requested first.
+      const fetch: UpstreamFetch = (url, init) => (isSocketUrl(url) ? handshake : plain)(url, init)
       const asked = { ...request, method: 'GET', body: null }
-      const answer = await askUpstream(asked, {}, limits, signal, fetch)
+      const answer = await askUpstream(asked, {}, limits, signal, fetch, means)
       const dialogue = dialogueOf(lastEventId)
       const opened = open
       if (opened !== undefined) {

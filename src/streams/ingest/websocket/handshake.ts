@@ -5,6 +5,7 @@ import { type Head, MalformedAnswer } from '../../../net/http1/head.ts'
 import { responseOf } from '../../../net/http1/response.ts'
 import { ResponseParser } from '../../../net/http1/response-parser.ts'
 import type { SentRequest } from '../../../net/request-bytes.ts'
+import type { SocketTls } from '../../../net/sockets.ts'
 import { ENDLESS_BODY } from '../body.ts'
 import { UpstreamError, type UpstreamFetch } from '../upstream.ts'
 
@@ -43,11 +44,11 @@ export function socketFetch(
   protocol: string | undefined,
   opened: (open: Opened) => void,
 ): UpstreamFetch {
-  return async (url, { headers, signal, onSend }) => {
+  return async (url, { headers, signal, onSend, tls }) => {
     const key = randomBytes(16).toString('base64')
     const sent = headersOf(url, headers, key, protocol)
     const abort = signal ?? undefined
-    const socket = await connect(url, { signal: abort })
+    const socket = await connect(url, { signal: abort, ...(tls && { tls: tls as SocketTls }) })
     const onAbort = () => socket.destroy()
     abort?.addEventListener('abort', onAbort)
     try {
