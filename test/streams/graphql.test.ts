@@ -5,6 +5,7 @@ import { until } from '../support/until.ts'
 import { Feed, startUpstream, type Upstream } from '../support/upstream.ts'
 import { startTestWeir, type TestWeir } from '../support/weir.ts'
 
+const MAX_BODY_BYTES = 100_000
 const PROTOCOL = { 'Sec-WebSocket-Protocol': 'graphql-transport-ws' }
 const QUERY = { query: 'subscription { price }', variables: { of: 'a' } }
 const body = JSON.stringify(QUERY)
@@ -17,7 +18,11 @@ const sockets: SocketUpstream[] = []
 
 beforeAll(async () => {
   upstream = startUpstream()
-  weir = await startTestWeir({ REQUEST_TIMEOUT_MS: '2000', SILENCE_MS: '30000' })
+  weir = await startTestWeir({
+    REQUEST_TIMEOUT_MS: '2000',
+    SILENCE_MS: '30000',
+    MAX_BODY_BYTES: `${MAX_BODY_BYTES}`,
+  })
 })
 
 afterAll(async () => {
@@ -154,6 +159,36 @@ test('a subscription over server-sent events, which ends when it is complete', a
     [undefined, '{"data":{"price":1}}'],
     ['errors', '{"errors":[{"message":"no price"}]}'],
   ])
+})
+
+test('a result that is too large costs itself alone, over either transport', async () => {
+  const large = { data: 'x'.repeat(MAX_BODY_BYTES) }
+  const server = started((socket) => {
+    say(socket, { id: '1', type: 'next', payload: large })
+    say(socket, { id: '1', type: 'next', payload: { data: 1 } })
+  })
+  const socket = await register(server.url)
+  const feed = new Feed()
+  const headers: (string | null)[] = []
+  const url = upstream.on('/large-results', (request) => {
+    headers.push(request.headers.get('last-event-id'))
+    return feed.response({}, ':\n\n')
+  })
+  const sse = await register(url)
+  await until('the feed has a reader', () => feed.readers > 0)
+  feed.send(`event: next\nid: 7\ndata: ${JSON.stringify(large)}\n\n`)
+  feed.send('event: next\ndata: {"data":1}\n\n')
+  for (const { id } of [socket, sse]) {
+    await weir.entry(id, 'the next result is logged', ({ data }) => data === '{"data":1}')
+    const log = await logOf(id)
+    expect(
+      log.map(({ kind, event, eventId, data }) => [kind, event, eventId, (data as { code?: string }).code]),
+    ).toEqual([
+      ['error', undefined, undefined, 'too_large'],
+      ['event', undefined, undefined, undefined],
+    ])
+  }
+  expect(server.requests.length).toBe(1)
 })
 
 test('a preview shows the first results', async () => {

@@ -194,6 +194,29 @@ test.each<[what: string, answer: (key: string) => string]>([
   expect(entry).toMatchObject({ kind: 'event', data: 'good' })
 })
 
+test('fragments of a message that is too large are read to their end, with what comes between them', async () => {
+  const path = '/fragments'
+  const fragment = (first: number) => frame(first, 'x'.repeat(100))
+  const pongs: Buffer[] = []
+  behaviors.set(path, (socket, key) => {
+    socket.on('data', (data) => void pongs.push(data as Buffer))
+    const parts = [fragment(0x01), ...Array(1_200).fill(fragment(0x00)), frame(0x89, 'still there?')]
+    socket.write(
+      Buffer.concat([
+        ...[Buffer.from(switching(key)), ...parts, fragment(0x00), frame(0x80), frame(0x81, 'after')],
+      ]),
+    )
+  })
+  const { id } = await weir.register({ url: url + path, messages: { pingMs: 0 } })
+  await weir.entry(id, 'the event after it is logged', ({ data }) => data === 'after')
+  const [tooLarge] = (await weir.logs(id)).filter(({ kind }) => kind === 'error')
+  expect(tooLarge).toMatchObject({
+    data: { code: 'too_large', bytes: 120_200 },
+    hash: createHash('sha256').update('x'.repeat(120_200)).digest('hex'),
+  })
+  await until('the ping is answered', () => pongs.length > 0)
+})
+
 test('a close in the handshake is an error', async () => {
   expect(await failureOf('closes', (socket) => socket.end())).toMatchObject({ code: 'ended_early' })
   expect(await failureOf('half a head', (socket) => socket.end('HTTP/1.1 101'))).toMatchObject({

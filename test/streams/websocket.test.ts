@@ -200,18 +200,66 @@ test('a subprotocol is asked for', async () => {
   expect(upstream.requests[0]?.headers.get('sec-websocket-protocol')).toBe('chat.v2')
 })
 
-test('a message that is too large is an error, and isn’t read', async () => {
+test('messages that are too large cost themselves alone, whatever they are', async () => {
+  const { id, upstream } = await followed()
+  const sha256 = (data: string | Uint8Array) => new Bun.CryptoHasher('sha256').update(data).digest('hex')
+  const text = 'zł€😀'.repeat(20_000)
+  const binary = Buffer.alloc(150_000, 'binary')
+  // Compressed, this one is larger than the limit, too.
+  const random = Buffer.from(crypto.getRandomValues(new Uint8Array(60_000)))
+    .toString('hex')
+    .repeat(3)
+  const bomb = 'x'.repeat(20_000_000)
+  upstream.send('before')
+  upstream.send(text)
+  upstream.send(new Uint8Array(binary))
+  upstream.send(text, true)
+  upstream.send(random, true)
+  upstream.send(bomb, true)
+  upstream.send('after')
+  await weir.entry(id, 'the event after them is logged', ({ data }) => data === 'after')
+  const log = await logOf(id)
+  expect(
+    log.map(({ kind, event, data, hash }) => [
+      kind,
+      kind === 'event' ? data : (data as { code: string }).code,
+      hash,
+      event,
+    ]),
+  ).toEqual([
+    ['event', 'before', sha256('before'), undefined],
+    ['error', 'too_large', sha256(text), undefined],
+    ['error', 'too_large', sha256(binary), 'binary'],
+    ['error', 'too_large', sha256(text), undefined],
+    ['error', 'too_large', sha256(random), undefined],
+    ['error', 'too_large', undefined, undefined],
+    ['event', 'after', sha256('after'), undefined],
+  ])
+  expect(
+    log.slice(1, 5).map(({ data, bodyBytes }) => [(data as { bytes: number }).bytes, bodyBytes]),
+  ).toEqual([text, binary, text, random].map((each) => [Buffer.byteLength(each), Buffer.byteLength(each)]))
+  // Of a bomb, no more is decompressed than is kept of anything.
+  expect(log[5]?.bodyBytes).toBeLessThan(1_000_000)
+  expect(upstream.requests.length).toBe(1)
+})
+
+test('a message that is too large to be read ends its connection', async () => {
   const { id, upstream } = await followed()
   upstream.send('before')
   upstream.send(new Uint8Array(20_000_000))
-  expect(await errorOf(id)).toMatchObject({ code: 'too_large' })
-  expect((await logOf(id))[0]).toMatchObject({ data: 'before' })
-})
-
-test('a bomb is an error', async () => {
-  const { id, upstream } = await followed()
-  upstream.send('x'.repeat(20_000_000), true)
-  expect(await errorOf(id)).toMatchObject({ code: 'too_large' })
+  await until('it connects again', () => upstream.requests.length > 1 && upstream.sockets.size > 0)
+  upstream.send('after')
+  await weir.entry(id, 'the event after it is logged', ({ data }) => data === 'after')
+  const [before, tooLarge, ended] = await logOf(id)
+  expect([before?.data, tooLarge?.data, ended?.data]).toMatchObject([
+    'before',
+    {
+      code: 'too_large',
+      message: "An event of at least 100001 bytes was skipped: it's larger than 100000 bytes.",
+    },
+    { code: 'ended_early' },
+  ])
+  expect(tooLarge?.bodyBytes).toBeLessThan(1_000_000)
 })
 
 test('a preview shows the first messages', async () => {

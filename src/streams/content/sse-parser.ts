@@ -8,8 +8,10 @@ export interface LargeEvent {
   event: string | undefined
   /** Size of its data in UTF-8, as far as it was received. */
   bytes: number
-  /** SHA-256 of its data, in hex; omitted if its end wasn't received. */
+  /** SHA-256 of its data, in hex; omitted if it wasn't read to its end. */
   hash?: string
+  /** It ends here, although it wasn't read to its end: what follows can be read. */
+  isOver?: true
 }
 
 export interface SseConfig extends Pick<ParserConfig, 'onEvent' | 'onId' | 'onRetry'> {

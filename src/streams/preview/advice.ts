@@ -120,16 +120,16 @@ function tlsProblem(failure: string | undefined): PreviewProblem | undefined {
   return {
     code: 'tls_failed',
     message: message ?? `The TLS handshake failed (${failure?.slice(0, 60)}).`,
-    next: 'Fix the certificate. To trust your own authority, add its certificate under “TLS”.',
+    next: 'Fix the certificate. To trust your own authority, set `tls.ca` (API, weir add), or NODE_EXTRA_CA_CERTS in Weir's environment.',
   }
 }
 
 function nextOf(status: number, waitMs: number | undefined): string {
   if (status === 401 || status === 403) {
-    return 'It requires authentication. Add a header such as Authorization under “Request”, or set it up under “Authentication”, and preview again.'
+    return 'It requires authentication. Add a header such as Authorization under “Headers, method and body”, or sign in with `auth` (API, weir add), and preview again.'
   }
   if (status === 404 || status === 410) return 'Check the path and query. A trailing slash can matter.'
-  if (status === 405) return 'It requires another method. Choose one under “Request”.'
+  if (status === 405) return 'It requires another method. Choose one under “Headers, method and body”.'
   if (status === 429) {
     const wait = waitMs === undefined ? '' : ` for ${span(waitMs)}`
     return `The API limits the request rate. Wait${wait}, and choose a longer interval.`

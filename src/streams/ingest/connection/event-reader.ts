@@ -416,8 +416,9 @@ export class EventReader {
   /** What was too large costs itself alone: the events after it are read. */
   #readTooLarge(name: string, { bytes, hash }: LargeEvent, at: number): Told | UpstreamError {
     const { evidence, followed } = this.#run
-    const size = hash === undefined ? `at least ${bytes}` : bytes
     const { maxBodyBytes } = this.#deps.limits
+    // Of one that says its length, less may have been read.
+    const size = hash === undefined ? `at least ${Math.max(bytes, maxBodyBytes + 1)}` : bytes
     const message = `An event of ${size} bytes was skipped: it's larger than ${maxBodyBytes} bytes.`
     evidence.lastError = { code: 'too_large', message, at }
     this.#log.turned()

@@ -198,7 +198,7 @@ class Connection {
         const hasId = id !== '' && id.length <= MAX_ID_CHARS
         if (hasId) this.#lastEventId = id
         this.#reader.large({ ...large, event: nameOf(event) }, this.#lastEventId, hasId)
-        if (large.hash === undefined) this.#isEndless = true
+        if (large.hash === undefined && !large.isOver) this.#isEndless = true
         else if (++this.#eventsOfConnection === 1) recover(run, log, deps.now())
       },
     })

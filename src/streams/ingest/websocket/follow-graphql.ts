@@ -106,8 +106,9 @@ function resultParser(config: SseConfig, stream: Stream): Parser {
         config.onEvent?.(result)
       }
     },
-    // IDs of the transport don't identify results.
+    // IDs and names of the transport aren't those of results.
     onId: () => {},
+    onLarge: (large) => config.onLarge({ ...large, id: undefined, event: undefined }),
   })
   return {
     feed: (text) => parser.feed(text),

@@ -1,4 +1,4 @@
-import { inflateRaw } from 'node:zlib'
+import { constants, inflateRaw } from 'node:zlib'
 import { UpstreamError } from '../upstream.ts'
 import { isCloseCode, NO_CODE } from './close-codes.ts'
 
@@ -37,7 +37,10 @@ interface Frame {
 interface Incoming {
   opcode: number
   isCompressed: boolean
+  /** What was received of it; of one that is too large, nothing. */
   payload: Growing
+  /** Its size, as far as the headers of its frames said. */
+  announcedBytes: number
 }
 
 /** A message as received, before it is decompressed. */
@@ -45,6 +48,8 @@ export interface Received {
   opcode: number
   isCompressed: boolean
   payload: Buffer
+  /** Set if it is part of a message that is too large to be kept: whether the last, and the message's size as far as frames said. */
+  part?: { isLast: boolean; announcedBytes: number }
 }
 
 /**
@@ -88,12 +93,15 @@ export class FrameReader {
       }
       const part = rest.subarray(0, this.#frame.left)
       rest = rest.subarray(part.byteLength)
-      this.#frame.message.payload.append(part)
       this.#frame.left -= part.byteLength
-      if (this.#frame.left > 0) return
-      const { isFinal, message } = this.#frame
-      this.#frame = undefined
-      if (isFinal) yield { ...message, payload: message.payload.whole }
+      const { isFinal, left, message } = this.#frame
+      if (left === 0) this.#frame = undefined
+      const { opcode, isCompressed, payload, announcedBytes } = message
+      const isLast = isFinal && left === 0
+      payload.append(part)
+      if (announcedBytes > this.#maxBytes) {
+        yield { opcode, isCompressed, payload: payload.take(), part: { isLast, announcedBytes } }
+      } else if (isLast) yield { opcode, isCompressed, payload: payload.take() }
     }
   }
 
@@ -107,11 +115,11 @@ export class FrameReader {
     if ((second & MASKED) !== 0) throw badFrame('it is masked')
     if (opcode >= OPCODE.close) {
       if (!isFinal || isCompressed || left > MAX_CONTROL_BYTES) throw badFrame('a control frame is too long')
-      return { isFinal, opcode, left, message: { opcode, isCompressed, payload: new Growing() } }
+      return { isFinal, opcode, left, message: incoming(opcode, isCompressed) }
     }
     if (!this.#continues(opcode, isCompressed)) throw badFrame('its fragments are out of order')
-    const message = this.#fragmented ?? { opcode, isCompressed, payload: new Growing() }
-    if (message.payload.bytes + left > this.#maxBytes) throw tooLarge(this.#maxBytes)
+    const message = this.#fragmented ?? incoming(opcode, isCompressed)
+    message.announcedBytes += left
     this.#fragmented = isFinal ? undefined : message
     return { isFinal, opcode, left, message }
   }
@@ -126,32 +134,42 @@ export class FrameReader {
 /** Bytes that are added to, in memory of at most twice their size, however small the parts. */
 class Growing {
   #buffer: Buffer = Buffer.alloc(0)
-  bytes = 0
+  #bytes = 0
 
-  get whole(): Buffer {
-    return this.#buffer.subarray(0, this.bytes)
+  /** All of them; it is empty then. */
+  take(): Buffer {
+    const whole = this.#buffer.subarray(0, this.#bytes)
+    this.#buffer = Buffer.alloc(0)
+    this.#bytes = 0
+    return whole
   }
 
   append(part: Buffer): void {
-    const bytes = this.bytes + part.byteLength
+    const bytes = this.#bytes + part.byteLength
     if (bytes > this.#buffer.byteLength) {
-      const larger = Buffer.alloc(Math.max(bytes, 2 * this.bytes))
-      this.whole.copy(larger)
+      const larger = Buffer.alloc(Math.max(bytes, 2 * this.#bytes))
+      this.#buffer.copy(larger, 0, 0, this.#bytes)
       this.#buffer = larger
     }
-    part.copy(this.#buffer, this.bytes)
-    this.bytes = bytes
+    part.copy(this.#buffer, this.#bytes)
+    this.#bytes = bytes
   }
+}
+
+function incoming(opcode: number, isCompressed: boolean): Incoming {
+  return { opcode, isCompressed, payload: new Growing(), announcedBytes: 0 }
 }
 
 /**
  * The message in what was received.
  * @param maxBytes largest message after decompression
- * @throws UpstreamError if it can't be decompressed, is too large, or is text but not UTF-8
+ * @returns undefined if it is too large after decompression
+ * @throws UpstreamError if it can't be decompressed, or is text but not UTF-8
  */
-export async function messageIn(received: Received, maxBytes: number): Promise<Message> {
+export async function messageIn(received: Received, maxBytes: number): Promise<Message | undefined> {
   const { opcode, isCompressed, payload } = received
   const data = isCompressed ? await inflated(payload, maxBytes) : payload
+  if (data === undefined) return undefined
   if (opcode === OPCODE.text) return { kind: 'text', text: utf8In(data), bytes: data.byteLength }
   if (opcode === OPCODE.binary) return { kind: 'binary', data }
   if (opcode === OPCODE.close) return closeIn(data)
@@ -192,12 +210,13 @@ function lengthOf(head: Buffer, headBytes: number): number {
   return headBytes === 4 ? head.readUInt16BE(2) : Number(head.readBigUInt64BE(2))
 }
 
-function inflated(payload: Buffer, maxBytes: number): Promise<Buffer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
-  const options = { finishFlush: 2, maxOutputLength: maxBytes }
+/** @returns undefined if it is larger */
+function inflated(payload: Buffer, maxBytes: number): Promise<Buffer | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer | undefined>()
+  const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: maxBytes }
   inflateRaw(Buffer.concat([payload, DEFLATE_TAIL]), options, (error, data) => {
     if (error === null) resolve(data)
-    else if ((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE') reject(tooLarge(maxBytes))
+    else if ((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE') resolve(undefined)
     else reject(badFrame("it can't be decompressed"))
   })
   return promise
@@ -218,10 +237,6 @@ function closeIn(data: Buffer): Message {
   return { kind: 'close', code, reason: utf8In(data.subarray(2)) }
 }
 
-function badFrame(why: string): UpstreamError {
+export function badFrame(why: string): UpstreamError {
   return new UpstreamError('bad_frame', `The upstream sent an invalid WebSocket frame: ${why}.`)
-}
-
-function tooLarge(maxBytes: number): UpstreamError {
-  return new UpstreamError('too_large', `A message is larger than ${maxBytes} bytes.`)
 }

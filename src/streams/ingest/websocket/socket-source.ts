@@ -4,17 +4,34 @@ import type { Handlers, Piece, ReceivedEvent, Source } from '../connection/follo
 import { type Limits, UpstreamError } from '../upstream.ts'
 import { closeText, isCleanClose } from './close-codes.ts'
 import type { Dialogue, Heard } from './dialogue.ts'
-import { closePayload, encodeFrame, FrameReader, type Message, messageIn, OPCODE } from './frames.ts'
+import {
+  closePayload,
+  encodeFrame,
+  FrameReader,
+  type Message,
+  messageIn,
+  OPCODE,
+  type Received,
+} from './frames.ts'
 import type { Opened } from './handshake.ts'
+import { LargeMessage } from './large-message.ts'
 
 /** An upstream that doesn't read what it is sent, as far as this, in bytes, gets no more answers to its pings. */
 const MAX_UNSENT_BYTES = 65_536
 /** How long a close frame may take to be sent, in milliseconds. */
 const CLOSE_MS = 1_000
 const GOING_AWAY = 1001
+const TOO_BIG = 1009
 /** What a fault of the upstream is told it by; other faults close as if done. @see https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1 */
-const CLOSE_CODES: Readonly<Record<string, number>> = { bad_frame: 1002, too_large: 1009 }
+const CLOSE_CODES: Readonly<Record<string, number>> = { bad_frame: 1002 }
 const MAX_REASON_CHARS = 123
+
+/** What some bytes bring. */
+interface Found {
+  /** Each passes on one message. */
+  deliveries: (() => void)[]
+  bodyBytes: number
+}
 
 /** What an open WebSocket sends. Bytes are counted as received, with the headers of frames; payloads after decompression. */
 export class SocketSource implements Source {
@@ -25,6 +42,8 @@ export class SocketSource implements Source {
   readonly #maxBytes: number
   readonly #frames: FrameReader
   readonly #timers: Timer[] = []
+  /** The message that is too large, as far as it has arrived. */
+  #large: LargeMessage | undefined
   #fault: UpstreamError | undefined
   #isOver = false
   #isClosing = false
@@ -61,15 +80,10 @@ export class SocketSource implements Source {
       if (this.#isClosing) return undefined
       throw new Error('The connection ended without a close frame')
     }
-    const events: ReceivedEvent[] = []
-    let bodyBytes = 0
+    const found: Found = { deliveries: [], bodyBytes: 0 }
     try {
       for (const received of this.#frames.read(value)) {
-        const message = await messageIn(received, this.#maxBytes)
-        if (message.kind === 'text') bodyBytes += message.bytes
-        if (message.kind === 'binary') bodyBytes += message.data.byteLength
-        const event = this.#take(message)
-        if (event !== undefined) events.push(event)
+        await this.#find(received, found)
         if (this.#isOver || this.#fault !== undefined) break
       }
     } catch (error) {
@@ -77,10 +91,19 @@ export class SocketSource implements Source {
       this.#fail(error)
     }
     return {
-      ...{ wireBytes: value.byteLength, bodyBytes },
-      deliver: () => this.#deliver(events),
+      ...{ wireBytes: value.byteLength, bodyBytes: found.bodyBytes },
+      deliver: () => {
+        for (const deliver of found.deliveries) deliver()
+      },
       isWhole: this.#frames.isWhole,
     }
+  }
+
+  /** A message that is too large broke off. */
+  finish(): void {
+    const large = this.#large?.cut()
+    this.#large = undefined
+    if (large !== undefined) this.#on.onLarge(large)
   }
 
   close(): void {
@@ -91,11 +114,39 @@ export class SocketSource implements Source {
     if (this.#fault !== undefined) throw this.#fault
   }
 
-  #deliver(events: readonly ReceivedEvent[]): void {
-    for (const event of events) {
-      if (event.id !== undefined) this.#on.onId?.(event.id)
-      this.#on.onEvent(event)
+  async #find(received: Received, found: Found): Promise<void> {
+    const message = received.part === undefined ? await messageIn(received, this.#maxBytes) : undefined
+    if (message === undefined) {
+      await this.#pass(received, found)
+      return
     }
+    if (message.kind === 'text') found.bodyBytes += message.bytes
+    if (message.kind === 'binary') found.bodyBytes += message.data.byteLength
+    const event = this.#take(message)
+    if (event !== undefined) found.deliveries.push(() => this.#deliver(event))
+  }
+
+  /** A message that is too large, or part of it. */
+  async #pass(received: Received, found: Found): Promise<void> {
+    const large = this.#large ?? new LargeMessage(received, this.#maxBytes)
+    this.#large = large
+    const before = large.bytes
+    await large.add(received)
+    const isLast = received.part?.isLast ?? true
+    const event = isLast ? large.end() : large.isEndless ? large.cut() : undefined
+    found.bodyBytes += large.bytes - before
+    if (event === undefined) return
+    this.#large = undefined
+    found.deliveries.push(() => this.#on.onLarge(event))
+    if (event.isOver) return
+    // What is left of it isn't waited for.
+    this.#isOver = true
+    this.#end(TOO_BIG)
+  }
+
+  #deliver(event: ReceivedEvent): void {
+    if (event.id !== undefined) this.#on.onId?.(event.id)
+    this.#on.onEvent(event)
   }
 
   /** @returns the event that the message is, if any */
