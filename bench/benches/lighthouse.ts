@@ -40,7 +40,7 @@ export default {
     const count = short ? SHORT_STREAMS : STREAMS
     const { url, id } = await weirWith(count, scope)
     const port = await openChromium(scope)
-    const pages = { Home: '/', Streams: '/streams', Stream: `/streams/${id}` }
+    const pages = { Overview: '/', Streams: '/streams', Stream: `/streams/${id}` }
     const all: Looked[] = []
     for (const [page, path] of Object.entries(pages)) {
       for (const form of short ? FORMS.slice(0, 1) : FORMS) {

@@ -5,7 +5,7 @@ import { jsonLines } from '../../src/streams/ingest/connection/json-lines.ts'
 const MAX_CHARS = 40
 
 /** What the parser finds in a text that comes in these pieces. */
-function found(pieces: readonly string[], idOf?: (data: string) => string | undefined) {
+function found(pieces: readonly string[], idOf?: (data: string) => string | undefined, isOver = false) {
   const events: string[] = []
   const ids: string[] = []
   const large: string[] = []
@@ -19,6 +19,7 @@ function found(pieces: readonly string[], idOf?: (data: string) => string | unde
     idOf,
   )
   for (const piece of pieces) parser.feed(piece)
+  if (isOver) parser.end?.()
   parser.reset()
   return { events, ids, large }
 }
@@ -48,6 +49,21 @@ test.each<[what: string, text: string, events: string[], large?: string]>([
   const large = long === '' ? [] : [`${long.length} ${sha256(long)}`]
   expect(found([text])).toMatchObject({ events, large })
   expect(found([...text])).toMatchObject({ events, large })
+})
+
+test.each<[what: string, text: string, events: string[], long: string | undefined]>([
+  ['JSON without a line feed', '1\n{"a":2}', ['1', '{"a":2}'], undefined],
+  ['text without a line feed', '1\ntwo\r', ['1', 'two'], undefined],
+  ['nothing', '1\n  ', ['1'], undefined],
+  ['half a document', '1\n{"a":', ['1'], undefined],
+  ['half a text', '1\n"a', ['1'], undefined],
+  ['a record of a sequence', '\u001E{"a":\n1}', ['{"a":\n1}'], undefined],
+  ['half a record of a sequence', '\u001E1\n\u001E{"a":\n1', ['1'], undefined],
+  ['a line that is too long', `1\n${LONG}`, ['1'], LONG],
+])('what is left when nothing follows is a line, too: %s', (_what, text, events, long) => {
+  const large = long === undefined ? [] : [`${long.length} ${sha256(long)}`]
+  expect(found([text], undefined, true)).toMatchObject({ events, large })
+  expect(found([...text], undefined, true)).toMatchObject({ events, large })
 })
 
 test('a line that never ends is given up, once, without a hash; so is one that is broken off', () => {

@@ -123,6 +123,29 @@ test.each(['application/json', 'text/plain; charset=utf-8', 'application/json-se
   },
 )
 
+test('a line without a line feed counts if the response is over, not if it broke off', async () => {
+  const served = (path: string, close: (feed: ReadableStreamDefaultController) => void) =>
+    upstream.on(path, (_request, hits) => {
+      const body = new ReadableStream({
+        async start(controller) {
+          controller.enqueue(hits === 1 ? '{"n":1}\n{"n":2}' : '{"n":3}\n')
+          await Bun.sleep(50)
+          if (hits === 1) close(controller)
+        },
+      })
+      return new Response(body, { headers: NDJSON })
+    })
+  const over = served('/over', (feed) => feed.close())
+  const broken = served('/broken', (feed) => feed.error(new Error('on purpose')))
+  const lines = async (url: string) => {
+    const { id } = await weir.register({ url, kind: 'ndjson' })
+    await weir.entry(id, 'it connected again', ({ data }) => data === '{"n":3}')
+    return (await eventsOf(id)).map(({ data }) => data)
+  }
+  expect(await lines(over)).toEqual(['{"n":1}', '{"n":2}', '{"n":3}'])
+  expect(await lines(broken)).toEqual(['{"n":1}', '{"n":3}'])
+})
+
 const LINES = '{"a":1}\n{"a":2}\n'
 const ENDLESS: [string, () => Response] = ['open', () => new Feed().response(NDJSON, LINES)]
 const streamed = (headers: Record<string, string>) =>

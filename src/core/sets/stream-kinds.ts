@@ -1,4 +1,4 @@
-import { mediaTypeIn } from './media-types.ts'
+import { isJsonType, mediaTypeIn } from './media-types.ts'
 
 type MessageName = 'first' | 'resume' | 'init' | 'idPointer' | 'pingMs' | 'protocol'
 
@@ -166,7 +166,10 @@ export function kindOfType(contentType: string | null): StreamKind | undefined {
 export function isReadableAs(kind: StreamKind, contentType: string | null): boolean {
   const { mediaTypes, otherTypes } = STREAM_KIND[kind]
   const { type } = mediaTypeIn(contentType)
-  return [...mediaTypes, ...otherTypes].some((each) => each === type)
+  const others = otherTypes as readonly string[]
+  // What one media type of JSON may be, its relatives may be.
+  if (others.includes('application/json') && isJsonType(type)) return true
+  return [...mediaTypes, ...others].includes(type)
 }
 
 /** The kinds that a URL may have; the first is the one it has by default. */

@@ -120,7 +120,7 @@ function tlsProblem(failure: string | undefined): PreviewProblem | undefined {
   return {
     code: 'tls_failed',
     message: message ?? `The TLS handshake failed (${failure?.slice(0, 60)}).`,
-    next: 'Fix the certificate. To trust your own authority, set `tls.ca` (API, weir add), or NODE_EXTRA_CA_CERTS in Weir's environment.',
+    next: 'Fix the certificate. To trust your own authority, set `tls.ca` (API, weir add), or NODE_EXTRA_CA_CERTS in the environment of Weir.',
   }
 }
 

@@ -67,6 +67,7 @@ export async function readConnection(
     while (read.events.length < bounds.events && read.wireBytes <= bounds.bodyBytes) {
       const piece: Piece | 'time' | undefined = await Promise.race([source.read(), clock.stopped])
       if (piece === 'time') read.end = 'time'
+      if (piece === undefined) source.finish(false)
       if (piece === 'time' || piece === undefined) return read
       read.wireBytes += piece.wireBytes
       piece.deliver()

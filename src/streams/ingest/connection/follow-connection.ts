@@ -93,8 +93,11 @@ export interface Source {
   read(): Promise<Piece | undefined>
   /** Closes the connection; reading ends. */
   close(): void
-  /** Reports an event that broke off, if it was large; omitted if there is no such event. */
-  finish?(): void
+  /**
+   * Its bytes have ended: reports an event that broke off, if it was large, or one that only the end completes.
+   * @param isBroken whether the connection broke before its end
+   */
+  finish(isBroken: boolean): void
   /** How the upstream ended it, as the beginning of a sentence. */
   readonly farewell: string
 }
@@ -376,7 +379,7 @@ class Connection {
       }
       this.#farewell = source.farewell
       if (!this.#signal.aborted) {
-        source.finish?.()
+        source.finish(this.#isBroken)
         await this.#endOfChunk()
       }
     } catch (error) {

@@ -1,3 +1,4 @@
+import { mediaTypeIn } from '../../../core/sets/media-types.ts'
 import { isReadableAs, STREAM_KIND, type StreamKind } from '../../../core/sets/stream-kinds.ts'
 import { codingsOf, decompressing } from '../../content/codings.ts'
 import type { SseConfig, SseParser } from '../../content/sse-parser.ts'
@@ -19,6 +20,8 @@ export interface BodyFormat {
 
 /** As for server-sent events; a format without event names or IDs reports none. */
 export type Parser = SseParser & {
+  /** The body has ended, as it should: what is left of it may be an event. Omitted if it can't be. */
+  end?(): void
   /** Whether the upstream has said that nothing follows. */
   readonly isOver?: boolean
 }
@@ -32,7 +35,7 @@ export interface Resuming {
 
 /** A kind whose connections are responses without an end. */
 export function httpFormat(format: BodyFormat): Format {
-  const { kind, endOfEvent, resuming } = format
+  const { kind, resuming } = format
   return {
     kind,
     wire(stream, on) {
@@ -47,7 +50,7 @@ export function httpFormat(format: BodyFormat): Format {
           return { answer, isResumed: resumed !== undefined }
         },
         refusal: (answer, nowMs) => statusError(answer, nowMs) ?? formatError(answer.response, kind),
-        source: ({ response }) => bodySource(response, parser, endOfEvent),
+        source: ({ response }) => bodySource(response, parser, format),
       }
     },
   }
@@ -69,7 +72,7 @@ function headersOf(kind: StreamKind): Record<string, string> {
   }
 }
 
-function bodySource(response: Response, parser: Parser, endOfEvent: RegExp): Source {
+function bodySource(response: Response, parser: Parser, { kind, endOfEvent }: BodyFormat): Source {
   const body = response.body as Bytes
   // Some servers compress whether they are asked to or not.
   const codings = codingsOf(response.headers)
@@ -78,7 +81,7 @@ function bodySource(response: Response, parser: Parser, endOfEvent: RegExp): Sou
   let hasRead = false
   parser.reset()
   // The parser skips the byte order mark; skipping it here, too, would skip a second one.
-  const decoder = new TextDecoder(undefined, { ignoreBOM: true })
+  const decoder = decoderOf(response, kind)
   return {
     get farewell() {
       return parser.isOver ? 'The upstream completed the subscription' : 'The upstream closed the stream'
@@ -99,9 +102,23 @@ function bodySource(response: Response, parser: Parser, endOfEvent: RegExp): Sou
         isWhole: endOfEvent.test(text),
       }
     },
-    finish: () => parser.reset(),
+    finish(isBroken) {
+      if (!isBroken) parser.end?.()
+      parser.reset()
+    },
     close: () => void reader.cancel().catch(() => {}),
   }
+}
+
+/** Server-sent events are always UTF-8. @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream */
+function decoderOf({ headers }: Response, kind: StreamKind): TextDecoder {
+  const { charset } = mediaTypeIn(headers.get('content-type'))
+  try {
+    if (kind !== 'sse') return new TextDecoder(charset, { ignoreBOM: true })
+  } catch {
+    // A charset that nobody knows.
+  }
+  return new TextDecoder('utf-8', { ignoreBOM: true })
 }
 
 type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>

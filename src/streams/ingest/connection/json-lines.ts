@@ -29,7 +29,7 @@ export function jsonLines(config: SseConfig, idOf: (data: string) => string | un
     },
     onLarge,
   )
-  return { feed: (chunk) => lines.feed(chunk), reset: () => lines.reset() }
+  return { feed: (chunk) => lines.feed(chunk), end: () => lines.end(), reset: () => lines.reset() }
 }
 
 function noId(): undefined {}
@@ -69,6 +69,12 @@ class Lines {
       from = index + 1
     }
     this.#add(text.slice(from))
+  }
+
+  /** Nothing follows: what is left is a record, too, unless it is the beginning of one that broke off. */
+  end(): void {
+    const isPart = this.#hash === undefined && isUnfinished(this.#parts.join(''))
+    if (!isPart && !this.#isSkipped) this.#finish()
   }
 
   reset(): void {
@@ -116,6 +122,20 @@ class Lines {
     this.#hash = undefined
     this.#nesting = nesting
     this.#isSkipped = false
+  }
+}
+
+/** Whether a text begins as a JSON document does, but isn't one. */
+function isUnfinished(text: string): boolean {
+  return /^\s*[[{"]/.test(text) && !isJson(text)
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
   }
 }
 

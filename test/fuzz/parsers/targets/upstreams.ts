@@ -49,8 +49,17 @@ export const UPSTREAM_PARSERS = {
         const told: unknown[] = []
         try {
           const reader = new FrameReader(MAX_BYTES, true)
-          for (const chunk of chunks)
-            for (const received of reader.read(chunk)) told.push(await messageIn(received, MAX_BYTES))
+          // One that is too large comes as it arrives.
+          let largeBytes = 0
+          for (const chunk of chunks) {
+            for (const received of reader.read(chunk)) {
+              const { part, payload } = received
+              largeBytes = part === undefined ? 0 : largeBytes + payload.byteLength
+              if (part?.isLast) told.push(largeBytes)
+              if (part === undefined) told.push(await messageIn(received, MAX_BYTES))
+              if (part?.isLast) largeBytes = 0
+            }
+          }
           told.push(reader.isWhole)
         } catch (error) {
           only(error, UpstreamError)
